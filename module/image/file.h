@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A host file or block device as image/ and chain/ see it: a small ops table.
+ *
+ * The module's backends (io/), the tool's (userspace/) and the failing ones of
+ * the unit tests stand behind it. Guest data does not come this way in the
+ * kernel: these are the calls for metadata, and they may block.
+ */
+#ifndef Q2_IMAGE_FILE_H
+#define Q2_IMAGE_FILE_H
+
+#include "env.h"
+
+struct q2_file;
+
+/**
+ * struct q2_file_ops - what a backend can do
+ * @read: read @len bytes at @offset into @buf. Bytes past the end of the file
+ *        read as zeroes. Any alignment of @offset and @len; @buf comes from
+ *        kvmalloc(). Blocks. Return: 0 or -errno.
+ *
+ * Write, flush, zero, discard and truncate join here with the write path.
+ */
+struct q2_file_ops {
+	int (*read)(struct q2_file *file, u64 offset, void *buf, size_t len);
+};
+
+/**
+ * struct q2_file - one open file; a backend embeds it
+ * @ops: never NULL
+ * @name: what to call it in a sentence; lives as long as the file
+ * @size: bytes when it was opened
+ */
+struct q2_file {
+	const struct q2_file_ops *ops;
+	const char *name;
+	u64 size;
+};
+
+/* See &struct q2_file_ops. Never called with a lock that I/O completion takes. */
+static inline int q2_file_read(struct q2_file *file, u64 offset, void *buf, size_t len)
+{
+	might_sleep();
+	return file->ops->read(file, offset, buf, len);
+}
+
+#endif

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# qcowctl and the library of shared code it stands on.
+.PHONY: tool install-tool
+TOOL_SRC := $(wildcard userspace/*.c userspace/env/env.c)
+TOOL_OBJ := $(patsubst %.c,$(BUILD)/tool/%.o,$(TOOL_SRC) $(CORE_SRC))
+TOOL_PKGS := devmapper json-c
+
+tool: $(BUILD)/qcowctl
+
+$(BUILD)/tool/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(CORE_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/qcowctl: $(TOOL_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(TOOL_PKGS)) -lurcu-bp -lzstd -lz -pthread
+
+install-tool: tool
+	install -D -m 755 $(BUILD)/qcowctl $(DESTDIR)$(PREFIX)/sbin/qcowctl
+
+-include $(TOOL_OBJ:.o=.d)
