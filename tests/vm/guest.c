@@ -9,6 +9,7 @@
  * The verdict names how many bytes went into each port, so that the host knows when it has them all; it then switches
  * the machine off. The command gets pipes, not the ports: a port can be opened only once, so /dev/stdout would fail.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -91,18 +92,27 @@ static void open_ports(void)
 	}
 }
 
-/* Passes on what FD, which does not block, holds. False once nobody can write to it any more. */
+/* Passes on one portion of what FD, which does not block, holds. False once nobody can write to it any more. */
 static int relay(int fd, int p)
 {
-	for (;;) {
-		ssize_t n = read(fd, buf, sizeof(buf));
+	ssize_t n = read(fd, buf, sizeof(buf));
 
-		if (n > 0)
-			send_all(p, buf, n);
-		else if (n < 0 && errno == EINTR)
-			continue;
-		else
-			return n < 0;
+	if (n > 0)
+		send_all(p, buf, n);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* Passes on what FD holds now; a process left behind may go on writing for ever. */
+static void relay_rest(int fd, int p)
+{
+	int left;
+	ssize_t n;
+
+	if (fd < 0 || ioctl(fd, FIONREAD, &left))
+		return;
+	while (left > 0 && (n = read(fd, buf, left < BUF_SIZE ? left : BUF_SIZE)) > 0) {
+		send_all(p, buf, n);
+		left -= n;
 	}
 }
 
@@ -148,6 +158,17 @@ static void write_file(const char *path, const char *text)
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		fail("%s", path);
 	close(fd);
+}
+
+/* Pages of /share that were written through a mapping. */
+static void sync_share(void)
+{
+	int fd = open("/share", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		syncfs(fd);
+		close(fd);
+	}
 }
 
 /*
@@ -263,6 +284,8 @@ int main(void)
 	setenv("HOME", "/root", 1);
 	setenv("USER", "root", 1);
 	setenv("LANG", "C.UTF-8", 1);
+	/* No udevd runs: libdevmapper is to make the nodes itself. */
+	setenv("DM_DISABLE_UDEV", "1", 1);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
@@ -304,15 +327,17 @@ int main(void)
 				;
 			done = reap(pid, &status);
 		}
-		/* After the command ended, too: what it left in the pipes is still to be passed on. */
-		if (out[0] >= 0 && (fds[0].revents || done) && !relay(out[0], OUT))
+		if (fds[0].revents && !relay(out[0], OUT))
 			out[0] = -1;
-		if (err[0] >= 0 && (fds[1].revents || done) && !relay(err[0], ERR))
+		if (fds[1].revents && !relay(err[0], ERR))
 			err[0] = -1;
 		relay_kmsg(kmsg);
 		if (fds[4].revents & POLLIN)
 			obey();
 	}
+	relay_rest(out[0], OUT);
+	relay_rest(err[0], ERR);
+	sync_share();
 	scan_leaks();
 	relay_kmsg(kmsg);
 	send_line(CTL, "exit %d %llu %llu %llu %lu %lu\n", status, sent[OUT], sent[ERR], sent[LOG], before, taint());
