@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The metadata cache of one image.
+ *
+ * Lock order: cache->lock is a leaf lock; nothing is allocated or read under it.
+ * A slice is read by the caller that put it into the table; others that want it
+ * meanwhile wait on cache->loaded. A slice with references is on no list.
+ */
+#include "env.h"
+#include "image/cache.h"
+#include "image/image.h"
+
+enum slice_state {
+	SLICE_LOADING,
+	SLICE_READY,
+	SLICE_FAILED, /* out of the table already; error says why */
+};
+
+struct slice {
+	struct q2_slice pub;
+	struct hlist_node node; /* protected by cache->lock */
+	struct list_head lru;	/* protected by cache->lock; linked while refs is 0 */
+	u64 offset;
+	unsigned int refs; /* protected by cache->lock */
+	int state;	   /* enum slice_state; release on change, acquire to read */
+	int error;
+};
+
+struct q2_cache {
+	struct q2_file *file;
+	u32 slice_bytes;
+	unsigned int hash_bits;
+	unsigned long limit; /* slices */
+	spinlock_t lock;
+	struct hlist_head *buckets; /* protected by lock */
+	struct list_head lru;	    /* protected by lock; oldest first */
+	unsigned long held;	    /* slices in the table; protected by lock */
+	unsigned long idle;	    /* slices on the LRU; protected by lock */
+	wait_queue_head_t loaded;
+	atomic64_t hits;
+	atomic64_t misses;
+};
+
+static void slice_free(struct slice *slice)
+{
+	if (!slice)
+		return;
+	kvfree(slice->pub.data);
+	kfree(slice);
+}
+
+static struct slice *slice_alloc(struct q2_cache *cache, u64 offset)
+{
+	struct slice *slice = kzalloc(sizeof(*slice), GFP_NOIO);
+
+	if (!slice)
+		return NULL;
+	slice->pub.data = kvmalloc(cache->slice_bytes, GFP_NOIO);
+	if (!slice->pub.data) {
+		kfree(slice);
+		return NULL;
+	}
+	INIT_LIST_HEAD(&slice->lru);
+	slice->offset = offset;
+	slice->refs = 1;
+	slice->state = SLICE_LOADING;
+	return slice;
+}
+
+static struct hlist_head *bucket(struct q2_cache *cache, u64 offset)
+{
+	return &cache->buckets[hash_64(offset, cache->hash_bits)];
+}
+
+static struct slice *find(struct q2_cache *cache, u64 offset)
+{
+	struct slice *slice;
+
+	lockdep_assert_held(&cache->lock);
+	hlist_for_each_entry (slice, bucket(cache, offset), node) {
+		if (slice->offset == offset)
+			return slice;
+	}
+	return NULL;
+}
+
+static void take(struct q2_cache *cache, struct slice *slice)
+{
+	lockdep_assert_held(&cache->lock);
+	if (!slice->refs++) {
+		list_del_init(&slice->lru);
+		cache->idle--;
+	}
+}
+
+/* Move up to @nr of the oldest idle slices from the table to @dropped. */
+static unsigned long drop(struct q2_cache *cache, unsigned long nr, struct list_head *dropped)
+{
+	unsigned long done = 0;
+	struct slice *slice;
+
+	lockdep_assert_held(&cache->lock);
+	while (done < nr && !list_empty(&cache->lru)) {
+		slice = list_first_entry(&cache->lru, struct slice, lru);
+		list_move_tail(&slice->lru, dropped);
+		hlist_del(&slice->node);
+		cache->held--;
+		cache->idle--;
+		done++;
+	}
+	return done;
+}
+
+static void free_dropped(struct list_head *dropped)
+{
+	struct slice *slice, *next;
+
+	list_for_each_entry_safe (slice, next, dropped, lru)
+		slice_free(slice);
+}
+
+struct q2_cache *q2_cache_create(struct q2_file *file, u32 slice_bytes, size_t limit)
+{
+	struct q2_cache *cache = kzalloc(sizeof(*cache), GFP_KERNEL);
+	unsigned int i;
+
+	if (!cache)
+		return ERR_PTR(-ENOMEM);
+	cache->file = file;
+	cache->slice_bytes = slice_bytes;
+	cache->limit = max_t(unsigned long, limit / slice_bytes, 1);
+	cache->hash_bits = clamp(ilog2(cache->limit), 4, 16);
+	cache->buckets = kvcalloc(1U << cache->hash_bits, sizeof(*cache->buckets), GFP_KERNEL);
+	if (!cache->buckets) {
+		kfree(cache);
+		return ERR_PTR(-ENOMEM);
+	}
+	for (i = 0; i < 1U << cache->hash_bits; i++)
+		INIT_HLIST_HEAD(&cache->buckets[i]);
+	spin_lock_init(&cache->lock);
+	INIT_LIST_HEAD(&cache->lru);
+	init_waitqueue_head(&cache->loaded);
+	atomic64_set(&cache->hits, 0);
+	atomic64_set(&cache->misses, 0);
+	return cache;
+}
+
+void q2_cache_destroy(struct q2_cache *cache)
+{
+	q2_cache_shrink(cache, ULONG_MAX);
+	kvfree(cache->buckets);
+	kfree(cache);
+}
+
+u32 q2_cache_slice_bytes(const struct q2_cache *cache)
+{
+	return cache->slice_bytes;
+}
+
+/* Read a slice that this caller put into the table, and tell the others. */
+static void load(struct q2_cache *cache, struct slice *slice)
+{
+	int ret = q2_file_read(cache->file, slice->offset, slice->pub.data, cache->slice_bytes);
+
+	if (ret) {
+		/* Out of the table first: the next one to ask tries again. */
+		spin_lock(&cache->lock);
+		hlist_del(&slice->node);
+		cache->held--;
+		spin_unlock(&cache->lock);
+		slice->error = ret;
+	}
+	/* Pairs with the acquire in q2_cache_get(): data or error before state. */
+	smp_store_release(&slice->state, ret ? SLICE_FAILED : SLICE_READY);
+	wake_up_all(&cache->loaded);
+}
+
+struct q2_slice *q2_cache_get(struct q2_cache *cache, u64 offset)
+{
+	struct slice *slice, *fresh = NULL;
+	LIST_HEAD(dropped);
+	int error;
+
+	spin_lock(&cache->lock);
+	slice = find(cache, offset);
+	if (!slice) {
+		spin_unlock(&cache->lock);
+		fresh = slice_alloc(cache, offset);
+		if (!fresh)
+			return ERR_PTR(-ENOMEM);
+		spin_lock(&cache->lock);
+		slice = find(cache, offset);
+	}
+	if (slice) {
+		take(cache, slice);
+		spin_unlock(&cache->lock);
+		slice_free(fresh);
+		atomic64_inc(&cache->hits);
+		wait_event(cache->loaded, smp_load_acquire(&slice->state) != SLICE_LOADING);
+	} else {
+		slice = fresh;
+		hlist_add_head(&slice->node, bucket(cache, offset));
+		if (++cache->held > cache->limit)
+			drop(cache, cache->held - cache->limit, &dropped);
+		spin_unlock(&cache->lock);
+		free_dropped(&dropped);
+		atomic64_inc(&cache->misses);
+		load(cache, slice);
+	}
+	if (smp_load_acquire(&slice->state) == SLICE_READY)
+		return &slice->pub;
+	error = slice->error;
+	q2_cache_put(cache, &slice->pub);
+	return ERR_PTR(error);
+}
+
+void q2_cache_put(struct q2_cache *cache, struct q2_slice *pub)
+{
+	struct slice *slice = container_of(pub, struct slice, pub);
+	LIST_HEAD(dropped);
+	bool gone = false;
+
+	spin_lock(&cache->lock);
+	if (!--slice->refs) {
+		if (slice->state == SLICE_FAILED) {
+			gone = true;
+		} else {
+			list_add_tail(&slice->lru, &cache->lru);
+			cache->idle++;
+			if (cache->held > cache->limit)
+				drop(cache, cache->held - cache->limit, &dropped);
+		}
+	}
+	spin_unlock(&cache->lock);
+	if (gone)
+		slice_free(slice);
+	free_dropped(&dropped);
+}
+
+void q2_cache_stats(struct q2_cache *cache, struct q2_cache_stats *stats)
+{
+	stats->bytes = (u64)READ_ONCE(cache->held) * cache->slice_bytes;
+	stats->limit = (u64)cache->limit * cache->slice_bytes;
+	stats->hits = atomic64_read(&cache->hits);
+	stats->misses = atomic64_read(&cache->misses);
+}
+
+unsigned long q2_cache_shrink(struct q2_cache *cache, unsigned long nr)
+{
+	LIST_HEAD(dropped);
+	unsigned long done;
+
+	spin_lock(&cache->lock);
+	done = drop(cache, nr, &dropped);
+	spin_unlock(&cache->lock);
+	free_dropped(&dropped);
+	return done;
+}
+
+unsigned long q2_cache_shrinkable(struct q2_cache *cache)
+{
+	return READ_ONCE(cache->idle);
+}

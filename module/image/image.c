@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One open qcow2 image: open, close, and the lookup of guest bytes. */
+#include "env.h"
+#include "image/cache.h"
+#include "image/image.h"
+#include "image/snapshots.h"
+
+#define MAX_SLICE_BYTES 4096U
+
+struct q2_image {
+	struct q2_file *file;
+	struct q2_header hdr;
+	struct q2_geometry geo;
+	u64 *l1; /* host byte order, hdr.l1_size entries */
+	struct q2_cache *cache;
+};
+
+/* What this code does not serve is refused by name, not misread. */
+static int check_served(const struct q2_header *hdr, struct q2_err *err)
+{
+	if (hdr->crypt_method != Q2_CRYPT_NONE)
+		return q2_err_set(err, EOPNOTSUPP,
+				  "the image is encrypted (%s), which is not supported yet",
+				  hdr->crypt_method == Q2_CRYPT_LUKS ? "LUKS" : "AES");
+	if (hdr->incompatible & Q2_INCOMPAT_DATA_FILE)
+		return q2_err_set(err, EOPNOTSUPP,
+				  "the image keeps its data in an external data file, which is not "
+				  "supported yet");
+	return 0;
+}
+
+static int read_header(struct q2_image *img, struct q2_err *err)
+{
+	struct q2_header *hdr = &img->hdr;
+	size_t cluster;
+	void *buf;
+	int ret;
+
+	buf = kvmalloc(Q2_V3_HEADER_FULL, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	ret = q2_file_read(img->file, 0, buf, Q2_V3_HEADER_FULL);
+	if (ret)
+		q2_err_set(err, -ret, "the header cannot be read");
+	else
+		ret = q2_header_decode(buf, min_t(u64, Q2_V3_HEADER_FULL, img->file->size), hdr,
+				       err);
+	kvfree(buf);
+	if (ret)
+		return ret;
+
+	cluster = 1UL << hdr->cluster_bits;
+	buf = kvmalloc(cluster, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	ret = q2_file_read(img->file, 0, buf, cluster);
+	if (ret)
+		q2_err_set(err, -ret, "the first cluster cannot be read");
+	else
+		ret = q2_header_decode_extensions(buf, min_t(u64, cluster, img->file->size), hdr,
+						  err);
+	kvfree(buf);
+	if (ret)
+		return ret;
+	q2_header_geometry(hdr, &img->geo);
+	return check_served(hdr, err);
+}
+
+static int read_l1(struct q2_image *img, struct q2_err *err)
+{
+	u32 i, n = img->hdr.l1_size;
+	__be64 *disk;
+	int ret;
+
+	img->l1 = kvmalloc_array(max(n, 1U), sizeof(*img->l1), GFP_KERNEL);
+	if (!img->l1)
+		return -ENOMEM;
+	if (!n)
+		return 0;
+	disk = (__force __be64 *)img->l1; /* converted in place, below */
+	ret = q2_file_read(img->file, img->hdr.l1_offset, disk, (size_t)n * sizeof(*disk));
+	if (ret)
+		return q2_err_set(err, -ret, "the L1 table at %llu cannot be read",
+				  img->hdr.l1_offset);
+	for (i = 0; i < n; i++)
+		img->l1[i] = be64_to_cpu(disk[i]);
+	return 0;
+}
+
+struct q2_image *q2_image_open(struct q2_file *file, size_t cache_bytes, struct q2_err *err)
+{
+	struct q2_snapshots *snaps;
+	struct q2_image *img;
+	int ret;
+
+	img = kvzalloc(sizeof(*img), GFP_KERNEL);
+	if (!img)
+		return ERR_PTR(-ENOMEM);
+	img->file = file;
+	ret = read_header(img, err);
+	if (ret)
+		goto free_image;
+	ret = read_l1(img, err);
+	if (ret)
+		goto free_l1;
+	/* QEMU refuses an image whose snapshot table is broken; so do we. */
+	snaps = q2_snapshots_load(file, &img->hdr, err);
+	if (IS_ERR(snaps)) {
+		ret = PTR_ERR(snaps);
+		goto free_l1;
+	}
+	q2_snapshots_free(snaps);
+	img->cache =
+		q2_cache_create(file, min(img->geo.cluster_size, MAX_SLICE_BYTES),
+				clamp(cache_bytes, (size_t)Q2_CACHE_MIN, (size_t)Q2_CACHE_MAX));
+	if (IS_ERR(img->cache)) {
+		ret = PTR_ERR(img->cache);
+		goto free_l1;
+	}
+	return img;
+
+free_l1:
+	kvfree(img->l1);
+free_image:
+	kvfree(img);
+	if (ret == -ENOMEM)
+		q2_err_set(err, ENOMEM, "there is not enough memory to open the image");
+	return ERR_PTR(ret);
+}
+
+void q2_image_close(struct q2_image *img)
+{
+	q2_cache_destroy(img->cache);
+	kvfree(img->l1);
+	kvfree(img);
+}
+
+const struct q2_header *q2_image_header(const struct q2_image *img)
+{
+	return &img->hdr;
+}
+
+const struct q2_geometry *q2_image_geometry(const struct q2_image *img)
+{
+	return &img->geo;
+}
+
+u64 q2_image_size(const struct q2_image *img)
+{
+	return img->hdr.size;
+}
+
+struct q2_file *q2_image_file(const struct q2_image *img)
+{
+	return img->file;
+}
+
+int q2_image_span(struct q2_image *img, const struct q2_span *span, char *buf)
+{
+	int ret = span->length ? q2_file_read(img->file, span->offset, buf, span->length) : 0;
+
+	buf[ret ? 0 : span->length] = '\0';
+	return ret;
+}
+
+/* Bytes from @guest up to the end of the aligned block of @block bytes around it, cut to @len. */
+static u64 rest_of(u64 guest, u64 len, u64 block)
+{
+	return min(len, block - (guest & (block - 1)));
+}
+
+/* One run over all neighbouring L1 entries without a table. */
+static u64 absent_run(const struct q2_image *img, u64 guest, u64 len)
+{
+	u64 coverage = q2_l2_coverage(&img->geo);
+	u64 index = q2_l1_index(&img->geo, guest);
+	u64 run = rest_of(guest, len, coverage);
+
+	while (run < len && ++index < img->hdr.l1_size && !img->l1[index])
+		run += min(coverage, len - run);
+	return run;
+}
+
+/* Is @map at guest offset @pos the continuation of the run in @ext? */
+static bool continues(const struct q2_extent *ext, const struct q2_mapping *map, u64 host)
+{
+	if (map->kind != ext->kind || map->kind == Q2_COMPRESSED)
+		return false;
+	return map->kind != Q2_DATA || host == ext->host + ext->len;
+}
+
+/* Collect the run that starts at ext->guest from entries of one slice, up to @end. */
+static int scan_slice(const struct q2_image *img, const __be64 *entries, u64 end,
+		      struct q2_extent *ext)
+{
+	const struct q2_geometry *geo = &img->geo;
+	unsigned int per_slice = q2_cache_slice_bytes(img->cache) >> geo->l2_entry_bits;
+	unsigned int words = 1U << (geo->l2_entry_bits - 3);
+	u64 pos = ext->guest;
+
+	ext->len = 0;
+	while (pos < end) {
+		unsigned int entry = q2_l2_index(geo, pos) & (per_slice - 1);
+		u64 word = be64_to_cpu(entries[entry * words]);
+		u64 bitmap = geo->extended_l2 ? be64_to_cpu(entries[entry * words + 1]) : 0;
+		u32 in_cluster = q2_offset_into_cluster(geo, pos);
+		unsigned int sub = in_cluster >> geo->subcluster_bits;
+		struct q2_mapping map;
+		u64 host, run_end;
+
+		if (q2_l2_entry_verify(geo, word, bitmap, NULL)) {
+			if (ext->len)
+				break;
+			ext->len = rest_of(pos, end - pos, geo->cluster_size);
+			return -EUCLEAN;
+		}
+		q2_l2_entry_decode(geo, word, bitmap, sub, &map);
+		host = map.kind == Q2_DATA ? map.host + in_cluster : map.host;
+		if (!ext->len) {
+			ext->kind = map.kind;
+			ext->copied = map.copied;
+			ext->compressed_size = map.compressed_size;
+			ext->host = host;
+		} else if (!continues(ext, &map, host)) {
+			break;
+		} else {
+			ext->copied &= map.copied;
+		}
+		run_end = pos - in_cluster +
+			  ((u64)(sub + q2_l2_run(geo, word, bitmap, sub)) << geo->subcluster_bits);
+		run_end = min(run_end, end);
+		ext->len += run_end - pos;
+		pos = run_end;
+	}
+	return 0;
+}
+
+int q2_image_lookup(struct q2_image *img, u64 guest, u64 len, struct q2_extent *ext)
+{
+	const struct q2_geometry *geo = &img->geo;
+	u64 index = q2_l1_index(geo, guest);
+	u32 slice_bytes = q2_cache_slice_bytes(img->cache);
+	u64 l2_offset, slice_guest_bytes;
+	struct q2_slice *slice;
+	int ret;
+
+	memset(ext, 0, sizeof(*ext));
+	ext->guest = guest;
+	len = min(len, img->hdr.size - guest);
+	ext->len = rest_of(guest, len, q2_l2_coverage(geo));
+	ret = q2_l1_entry_decode(geo, img->l1[index], &l2_offset, NULL, NULL);
+	if (ret)
+		return ret;
+	if (!l2_offset) {
+		ext->kind = Q2_UNALLOCATED;
+		ext->len = absent_run(img, guest, len);
+		return 0;
+	}
+	slice_guest_bytes = (u64)(slice_bytes >> geo->l2_entry_bits) << geo->cluster_bits;
+	ext->len = rest_of(guest, len, slice_guest_bytes);
+	slice = q2_cache_get(img->cache, l2_offset + round_down((u64)q2_l2_index(geo, guest)
+									<< geo->l2_entry_bits,
+								(u64)slice_bytes));
+	if (IS_ERR(slice))
+		return PTR_ERR(slice);
+	ret = scan_slice(img, slice->data, guest + ext->len, ext);
+	q2_cache_put(img->cache, slice);
+	return ret;
+}
+
+void q2_image_cache_stats(struct q2_image *img, struct q2_cache_stats *stats)
+{
+	q2_cache_stats(img->cache, stats);
+}
+
+unsigned long q2_image_shrink(struct q2_image *img, unsigned long nr)
+{
+	return q2_cache_shrink(img->cache, nr);
+}
+
+unsigned long q2_image_shrinkable(struct q2_image *img)
+{
+	return q2_cache_shrinkable(img->cache);
+}
