@@ -14,8 +14,8 @@
 #include "format/ondisk.h"
 
 /**
- * struct q2_span - a range of bytes inside cluster 0
- * @offset: from the start of the image, bytes
+ * struct q2_span - a range of bytes inside cluster 0, or a table of strings
+ * @offset: from the start of the image or table, bytes
  * @length: bytes; 0 when the thing is absent
  */
 struct q2_span {
@@ -30,8 +30,9 @@ struct q2_span {
  * @size: guest size in bytes, rounded down to 512 as QEMU does
  * @crypt_method: Q2_CRYPT_*
  * @l1_size: entries of the active L1 table
- * @l1_offset: its offset in bytes, cluster aligned; 0 only if @l1_size is 0
- * @refcount_table_offset: bytes, cluster aligned, nonzero
+ * @l1_offset: its offset in bytes, cluster aligned; 0 in a broken image, as QEMU
+ *             takes it when it opens for reading
+ * @refcount_table_offset: bytes, cluster aligned; 0 as @l1_offset
  * @refcount_table_clusters: at least 1
  * @nb_snapshots: entries of the snapshot table
  * @snapshots_offset: bytes, cluster aligned
@@ -42,12 +43,14 @@ struct q2_span {
  * @header_length: bytes; 72 in version 2
  * @compression_type: Q2_COMPRESSION_*
  * @backing: name of the backing file, not NUL-terminated, never opened by the kernel
+ *           and, once the extensions are decoded, cut at the first NUL as QEMU
+ *           does. The offset stays as it is in the header without a name, too.
  * @has_backing: the header names a backing file (@backing.length > 0)
- * @backing_format: data of that extension
- * @data_file: data of that extension
+ * @backing_format: string of that extension, cut at the first NUL
+ * @data_file: string of that extension, cut at the first NUL
  * @crypto_offset: of the LUKS header, bytes; valid if @crypto_length > 0
  * @crypto_length: of the LUKS header, bytes
- * @nb_bitmaps: of the bitmaps extension; 0 if absent
+ * @nb_bitmaps: of the bitmaps extension; 0 if absent or without its autoclear bit
  * @bitmap_directory_offset: bytes, cluster aligned
  * @bitmap_directory_size: bytes
  * @extensions: from the first extension to the last byte of the last one
@@ -95,8 +98,8 @@ struct q2_header {
  * snapshot table limits and alignment, L1 large enough for the size, backing
  * name inside cluster 0. Never blocks, allocates nothing.
  *
- * Return: 0, -EINVAL not qcow2 or malformed, -EFBIG a limit, -ENOTSUP a version
- * or incompatible feature that is not known.
+ * Return: 0, -EINVAL not qcow2 or malformed, -EFBIG a limit, -EOPNOTSUPP a
+ * version, compression type or incompatible feature that is not known.
  */
 int q2_header_decode(const void *buf, size_t len, struct q2_header *hdr, struct q2_err *err);
 
@@ -108,7 +111,8 @@ int q2_header_decode(const void *buf, size_t len, struct q2_header *hdr, struct 
  * @hdr: from q2_header_decode(); completed
  * @err: reason
  *
- * Return: 0 or -EINVAL. Unknown extensions are skipped and kept in @hdr->extensions.
+ * Return: 0 or -EINVAL. Unknown extensions are skipped and kept in @hdr->extensions;
+ * of one that comes twice the last counts.
  */
 int q2_header_decode_extensions(const void *buf, size_t len, struct q2_header *hdr,
 				struct q2_err *err);

@@ -46,26 +46,52 @@ struct q2_mapping {
  * @copied: result, may be NULL: COPIED was set
  * @err: reason
  *
- * Verifies reserved bits and cluster alignment. Return: 0 or -EUCLEAN.
+ * For lookups: verifies cluster alignment, passes over reserved bits as QEMU's
+ * lookup does. Return: 0 or -EUCLEAN.
  */
 int q2_l1_entry_decode(const struct q2_geometry *geo, u64 word, u64 *l2_offset, bool *copied,
 		       struct q2_err *err);
 
 /**
- * q2_l2_entry_verify() - every rule one L2 entry must obey by itself
+ * q2_l1_entry_check() - every rule one L1 entry must obey by itself
+ * @geo: geometry
+ * @word: the L1 entry, host byte order
+ * @err: reason
+ *
+ * For checks and for entries about to be written: what `qemu-img check` calls
+ * corrupt, reserved bits too. Return: 0 or -EUCLEAN.
+ */
+int q2_l1_entry_check(const struct q2_geometry *geo, u64 word, struct q2_err *err);
+
+/**
+ * q2_l2_entry_verify() - the rules an L2 entry must obey to be read
  * @geo: geometry
  * @word: first word, host byte order
  * @bitmap: second word with extended L2, else 0
  * @err: reason
  *
- * Reserved bits, alignment of the host offset, the zero flag in version 2 and
- * in extended entries, both bits of a subcluster, allocated subclusters without
- * a host cluster, a bitmap on a compressed entry, a compressed offset of 2^56
- * and more, COPIED on a compressed or empty entry as QEMU judges it.
+ * For lookups: what QEMU's lookup takes for corruption. Alignment of the host
+ * offset, the zero flag in version 2, both bits of a subcluster, allocated
+ * subclusters without a host cluster, a compressed entry with an external data
+ * file, a compressed offset of 2^56 and more. Reserved bits, COPIED on a
+ * compressed entry and a bitmap beside one are passed over.
  *
  * Return: 0 or -EUCLEAN.
  */
 int q2_l2_entry_verify(const struct q2_geometry *geo, u64 word, u64 bitmap, struct q2_err *err);
+
+/**
+ * q2_l2_entry_check() - every rule one L2 entry must obey by itself
+ * @geo: geometry
+ * @word: first word, host byte order
+ * @bitmap: second word with extended L2, else 0
+ * @err: reason
+ *
+ * For checks and for entries about to be written: what `qemu-img check` calls
+ * corrupt. Besides q2_l2_entry_verify(): reserved bits, COPIED on a compressed
+ * entry, a bitmap beside one. Return: 0 or -EUCLEAN.
+ */
+int q2_l2_entry_check(const struct q2_geometry *geo, u64 word, u64 bitmap, struct q2_err *err);
 
 /**
  * q2_l2_entry_decode() - what an L2 entry says of one of its subclusters
@@ -97,6 +123,8 @@ unsigned int q2_l2_run(const struct q2_geometry *geo, u64 word, u64 bitmap,
  * @geo: geometry
  * @host: host offset of its first byte, below 2^56 and within the offset bits
  * @size: compressed bytes, 1..cluster size
+ *
+ * Return: the word, without COPIED, which compressed clusters never have.
  */
 u64 q2_compressed_encode(const struct q2_geometry *geo, u64 host, u32 size);
 

@@ -10,7 +10,7 @@
 
 /**
  * struct q2_snapshot - one decoded entry of the snapshot table
- * @l1_offset: of its L1 table, bytes, cluster aligned
+ * @l1_offset: of its L1 table, bytes; see q2_snapshot_verify_l1()
  * @l1_size: entries of its L1 table
  * @disk_size: guest size at that time, bytes; the image's own size if the entry is too old to say
  * @vm_state_size: bytes of saved VM state behind the disk's end; 0 if none
@@ -18,7 +18,8 @@
  * @date_sec: seconds since 1970
  * @date_nsec: and nanoseconds
  * @vm_clock_nsec: guest run time
- * @extra: all extra data, unknown parts included, offset into the table
+ * @extra: all extra data, unknown parts included, offset into the table; in version 3
+ *         less than 16 bytes are an error for a check, not for a reader
  * @id: offset into the table and bytes, not NUL-terminated
  * @name: offset into the table and bytes, not NUL-terminated
  */
@@ -48,11 +49,23 @@ struct q2_snapshot {
  * @err: reason
  *
  * Return: 0; -EAGAIN the entry does not end inside @len, read up to *@next;
- * -EINVAL or -EFBIG malformed (L1 unaligned or over its limit, extra data
- * over its limit or too short for version 3, table over 64 MiB).
+ * -EFBIG extra data over its limit or table over 64 MiB; -EINVAL the table lies
+ * beyond any possible file. As QEMU at open: what is wrong with the snapshot
+ * alone (its L1 table, missing extra data) does not keep the image from being read.
  */
 int q2_snapshot_decode(const struct q2_header *hdr, const void *table, size_t len, size_t offset,
 		       struct q2_snapshot *snap, size_t *next, struct q2_err *err);
+
+/**
+ * q2_snapshot_verify_l1() - the snapshot's L1 table can be used
+ * @hdr: header of the image
+ * @snap: decoded entry
+ * @err: reason
+ *
+ * Return: 0, -EFBIG over the limit, -EINVAL unaligned or beyond any possible file.
+ */
+int q2_snapshot_verify_l1(const struct q2_header *hdr, const struct q2_snapshot *snap,
+			  struct q2_err *err);
 
 /**
  * q2_snapshot_encode() - write one entry, its strings and extra data
