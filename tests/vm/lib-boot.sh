@@ -28,14 +28,21 @@ kvm_works() {
 }
 
 kvm_probe() {
-	local known=$1 answer=no log=$RUN_DIR/kvm-probe
+	local known=$1 answer=no log=$RUN_DIR/kvm-console errors=$RUN_DIR/kvm-qemu pid end=$((SECONDS + 20))
 	[ ! -e "$known" ] || return 0
 	mkdir -p "$CACHE/kvm"
 	say "trying whether /dev/kvm runs $KREL ..."
 	initrd_of_run 'PROBE=1' true
-	timeout -k 1 20 qemu-system-x86_64 -machine q35,accel=kvm -cpu host -smp 2 -m 512 -nodefaults -display none \
-		-no-reboot -serial "file:$log" -kernel "$VMLINUZ" -initrd "$RUN_DIR/initrd" \
-		-append 'console=ttyS0 quiet panic=-1' >"$RUN_DIR/kvm-qemu" 2>&1 </dev/null || true
+	setpriv --pdeathsig KILL qemu-system-x86_64 -machine q35,accel=kvm -cpu host -smp 2 -m 512 -nodefaults \
+		-display none -no-reboot -serial "file:$log" -kernel "$VMLINUZ" -initrd "$RUN_DIR/initrd" \
+		-append 'console=ttyS0 quiet panic=-1' >"$errors" 2>&1 </dev/null &
+	pid=$!
+	# After an internal error of KVM the guest stands still.
+	while kill -0 "$pid" 2>/dev/null && ((SECONDS < end)) && ! grep -qs 'KVM internal error' "$errors"; do
+		sleep 0.1
+	done
+	kill -KILL "$pid" 2>/dev/null || true
+	wait "$pid" 2>/dev/null || true
 	! grep -qs 'vm-probe: works' "$log" || answer=yes
 	echo "$answer" >"$known.tmp"
 	mv "$known.tmp" "$known"

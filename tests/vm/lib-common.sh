@@ -52,7 +52,37 @@ locked() {
 	return "$rc"
 }
 
+# hold NAME: for as long as this run lasts no other run prunes the NAME of the cache.
+hold() {
+	local fd
+	mkdir -p "$CACHE/lock"
+	exec {fd}>"$CACHE/lock/hold-$1"
+	flock -s "$fd"
+}
+
+# prune PATH COUNT: remove all but the newest COUNT of PATH-*, unless a run holds them. The lock files stay: who waits
+# for one that is gone would hold nothing.
+prune() {
+	local path
+	printf '%s\n' "$1"-* | xargs -r ls -dt | tail -n +$(($2 + 1)) | while IFS= read -r path; do
+		flock -n "$CACHE/lock/hold-${path##*/}" rm -rf "$path" || true
+	done
+}
+
 hash_of() { sha256sum | cut -c1-16; }
 
-# Give up the first of the private mounts of a `unshare -m` with everything below it gone at exit.
+# make_run_dir: RUN_DIR, and an end to those of runs that were killed.
+make_run_dir() {
+	local fd
+	mkdir -p "$CACHE/run"
+	RUN_DIR=$(mktemp -d "$CACHE/run/XXXXXXXX")
+	exec {fd}<"$RUN_DIR"
+	flock -s "$fd"
+	find "$CACHE/run" -mindepth 1 -maxdepth 1 -mmin +1 -exec flock -n {} rm -rf {} \;
+}
+
+# leave STATUS: the one way out that is not a failure of the machinery.
+leave() { LEAVING=1; exit "$1"; }
+
+# What COMMAND mounts is seen by nobody else and gone when it ends.
 in_private_mounts() { unshare --mount --propagation private -- "$@"; }

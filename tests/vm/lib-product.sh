@@ -36,18 +36,22 @@ take_tree() {
 	cd "$OLDPWD"
 }
 
+# tree_content PART...: names, modes and checksums of the PARTs that are there.
+tree_content() {
+	local part
+	for part in "$@"; do
+		[ ! -e "$part" ] || find "$part" -type f -printf '%m ' -exec sha256sum {} \;
+	done | sort
+}
+
 # layer_ready KIND TREE BUILDER PART...: the layer that BUILDER makes from the PARTs of TREE exists; in LAYERS.
 layer_ready() {
-	local kind=$1 tree=$2 builder=$3 id layer fd
+	local kind=$1 tree=$2 builder=$3 id layer
 	shift 3
-	id=$(cd "$tree" && { echo "$ROOT $KREL"; cat "$VM_DIR/lib-product.sh"
-		find "$@" -type f -printf '%m %p\0' 2>/dev/null | sort -z | tr '\0' '\n'
-		find "$@" -type f -print0 2>/dev/null | sort -z | xargs -0r sha256sum; } | hash_of)
+	id=$(cd "$tree" && { echo "$kind $ROOT"; cat "$VM_DIR/lib-product.sh"; tree_content "$@"; } | hash_of)
 	layer=layers/$kind-$id
 	mkdir -p "$CACHE/layers"
-	# Held for as long as this run lasts: no other run shall prune it.
-	exec {fd}>"$CACHE/lock/layer-$kind-$id"
-	flock -s "$fd"
+	hold "$kind-$id"
 	[ -e "$CACHE/$layer/.complete" ] ||
 		locked "layer-$kind" layer_make "$kind" "$CACHE/$layer" "$tree" "$builder" || die "no $kind, no VM"
 	touch "$CACHE/$layer"
@@ -60,16 +64,16 @@ layer_make() {
 	step "building $kind" "$CACHE/log/$kind.log" in_private_mounts bash -c '
 		set -euo pipefail
 		. "$1/lib-common.sh"; . "$1/lib-product.sh"; shift; layer_build "$@"' \
-		- "$VM_DIR" "$ROOT" "$KREL" "$layer" "$tree" "$builder" || return 1
-	layers_prune "$kind"
+		- "$VM_DIR" "$ROOT" "$KREL" "$layer" "$tree" "$builder" || { rm -rf "$layer.tmp"; return 1; }
+	prune "$CACHE/layers/$kind" "$LAYERS_KEPT"
 }
 
 # Runs with mounts of its own. What BUILDER changes in the root is gathered in a tmpfs, and kept when it succeeded.
 layer_build() {
-	local root=$1 krel=$2 layer=$3 tree=$4 builder=$5 at
+	local root=$1 krel=$2 layer=$3 tree=$4 builder=$5 at=$4.layer
 	rm -rf "$layer" "$layer.tmp"
 	mkdir -p "$layer.tmp"
-	at=$(mktemp -d "$CACHE/run/layer.XXXXXX")
+	mkdir -p "$at"
 	mount -t tmpfs -o mode=755 layer "$at"
 	mkdir "$at/upper" "$at/work" "$at/root"
 	modprobe -q overlay || true
@@ -79,11 +83,8 @@ layer_build() {
 	mount -t tmpfs tmp "$at/root/tmp"
 	cp -a "$tree" "$at/root/tmp/src"
 	"$builder" "$at/root" "$krel"
-	umount "$at/root/tmp" "$at/root/sys" "$at/root/proc" "$at/root"
 	rm -rf "$at/upper/tmp" "$at/upper/root" "$at/upper/var/log"
 	cp -a "$at/upper/." "$layer.tmp/"
-	umount "$at"
-	rmdir "$at"
 	touch "$layer.tmp/.complete"
 	mv "$layer.tmp" "$layer"
 }
@@ -114,14 +115,4 @@ tool_build() {
 	in_root "$root" make -C /tmp/src tool
 	in_root "$root" make -C /tmp/src install-tool DESTDIR=/ PREFIX=/usr
 	in_root "$root" qcowctl --help
-}
-
-# The layers of KIND beyond the newest, unless a run uses them.
-layers_prune() {
-	local layer fd
-	while IFS= read -r layer; do
-		exec {fd}>"$CACHE/lock/layer-${layer##*/}"
-		! flock -n "$fd" || rm -rf "$layer" "$CACHE/lock/layer-${layer##*/}"
-		exec {fd}>&-
-	done < <(printf '%s\n' "$CACHE/layers/$1"-* | xargs -r ls -dt | tail -n +$((LAYERS_KEPT + 1)))
 }

@@ -52,17 +52,26 @@ root_sources() {
 	[ "$suite" != trixie ] || echo "deb [signed-by=$ring] $MIRROR $suite-backports main"
 }
 
+# The kernels of bookworm have packages with lasting names.
 root_kernels() {
-	case $1 in
-	bookworm) echo linux-image-cloud-amd64 linux-headers-cloud-amd64 \
-		linux-image-6.12-cloud-amd64 linux-headers-6.12-cloud-amd64 ;;
-	trixie) echo linux-image-cloud-amd64/trixie-backports linux-headers-cloud-amd64/trixie-backports ;;
-	esac
+	[ "$1" != bookworm ] || echo linux-image-cloud-amd64 linux-headers-cloud-amd64 \
+		linux-image-6.12-cloud-amd64 linux-headers-6.12-cloud-amd64
+}
+
+# 7.2 has none: what names it today will name its successor tomorrow. So the newest 7.2 is looked up, by its own name.
+# shellcheck disable=SC2016
+root_hook() {
+	[ "$1" = trixie ] || { echo true; return; }
+	echo 'set -eu
+		image=$(chroot "$1" apt-cache pkgnames linux-image-7.2. |
+			grep -Ex "linux-image-7\.2\.[0-9]+\+deb13-cloud-amd64" | sort -V | tail -n 1)
+		[ -n "$image" ] || { echo "no 7.2 kernel in trixie-backports"; exit 1; }
+		chroot "$1" apt-get install -y -t trixie-backports "$image" "linux-headers-${image#linux-image-}"'
 }
 
 root_path() {
 	local suite=$1 id
-	id=$({ echo "format 1"; root_kernels "$suite"; root_sources "$suite"; echo "${ROOT_PACKAGES[*]}"; } | hash_of)
+	id=$({ root_kernels "$suite"; root_hook "$suite"; root_sources "$suite"; echo "${ROOT_PACKAGES[*]}"; } | hash_of)
 	echo "$CACHE/roots/$suite-$id"
 }
 
@@ -70,6 +79,8 @@ root_path() {
 root_ready() {
 	local suite=$1 path
 	path=$(root_path "$suite")
+	mkdir -p "$CACHE/lock" "$CACHE/roots"
+	hold "${path##*/}"
 	[ -e "$path/.complete" ] || locked "root-$suite" root_make "$suite" "$path"
 }
 
@@ -78,21 +89,21 @@ root_make() {
 	[ ! -e "$path/.complete" ] || return 0
 	host_packages
 	rm -rf "$path"
-	mkdir -p "$CACHE/roots"
 	step "making the $suite root with mmdebstrap (one to three minutes)" "$CACHE/log/root-$suite.log" \
 		root_mmdebstrap "$suite" "$path" || { rm -rf "$path"; return 1; }
 	touch "$path/.complete"
+	prune "$CACHE/roots/$suite" 1
 }
 
 root_mmdebstrap() {
-	local suite=$1 path=$2 kernels include
-	kernels=$(root_kernels "$suite")
-	include=$(IFS=,; echo "${ROOT_PACKAGES[*]},${kernels// /,}")
+	local suite=$1 path=$2 include
+	include="${ROOT_PACKAGES[*]} $(root_kernels "$suite")"
 	# INITRD=No: nobody boots from the initramfs that a kernel package would make.
 	root_sources "$suite" | INITRD=No mmdebstrap --mode=root --variant=apt --format=directory --include="$include" \
 		--aptopt='Apt::Install-Recommends "false"' --aptopt='Acquire::Retries "3"' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		--customize-hook="$(root_hook "$suite")" \
 		--customize-hook='rm -f "$1"/etc/resolv.conf "$1"/etc/hostname; echo vm >"$1"/etc/hostname' \
 		"$suite" "$path" -
 }

@@ -128,5 +128,5 @@ watch_vm() {
 		say "the kernel is tainted ($before before the command, $after after) but its log does not say why"
 		exit 125
 	fi
-	exit "$status"
+	leave "$status"
 }
