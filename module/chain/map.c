@@ -236,7 +236,7 @@ void q2_map_lookup(struct q2_map *map, u64 guest, u64 len, struct q2_run *run)
 	run->kind = word_kind(word);
 	run->layer = word >> WORD_LAYER_SHIFT & WORD_LAYER_MASK;
 	n = 1;
-	if (run->kind == Q2_MAP_DATA || run->kind == Q2_MAP_ZERO) {
+	if (run->kind != Q2_MAP_MIXED && run->kind != Q2_MAP_BAD) {
 		run->host = (word >> WORD_SECTOR_SHIFT << Q2_SECTOR_BITS) +
 			    (guest & ((1ULL << bits) - 1));
 		want = min(last, leaf_end) - granule + 1;

@@ -42,7 +42,8 @@ enum q2_map_kind {
  * @layer: DATA, ZERO and COMPRESSED: the layer that answers
  * @host: DATA: host offset of the first byte
  * @len: bytes of the run, cut to the request; MISS: up to the end of the leaf;
- *       COMPRESSED and MIXED: up to the end of the granule
+ *       COMPRESSED: as far as that layer goes on answering with compressed
+ *       clusters; MIXED and BAD: up to the end of the granule
  */
 struct q2_run {
 	enum q2_map_kind kind;
@@ -68,8 +69,8 @@ void q2_map_destroy(struct q2_map *map);
  * @map: map
  * @guest: first byte, below the chain's size
  * @len: bytes wanted, at least 1
- * @run: result; DATA and ZERO runs go on across granules and leaves as long as
- *       they are contiguous
+ * @run: result; DATA, ZERO and COMPRESSED runs go on across granules and leaves
+ *       as long as they are contiguous
  *
  * Takes no lock, allocates nothing, never blocks; any context in which RCU may
  * be read.

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between kernels 6.1 and 7.2. The only file that knows.
+ *
+ * Each block names the capability and the change it bridges; Q2_HAVE_* come
+ * from module/probe.sh, which looks into the headers the module is built with.
+ */
+#ifndef Q2_COMPAT_H
+#define Q2_COMPAT_H
+
+#include <linux/blkdev.h>
+#include <linux/fs.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+
+/* 6.3, 5970e15dbcfe: locks moved from fs.h to a header of their own. */
+#ifdef Q2_HAVE_FILELOCK_H
+#include <linux/filelock.h>
+#endif
+
+/* 6.9, 4ca52f539865: members that locks and leases share moved into "c". */
+#ifdef Q2_HAVE_FILE_LOCK_CORE
+#define q2_fl_type(fl) ((fl)->c.flc_type)
+#define q2_fl_flags(fl) ((fl)->c.flc_flags)
+#define q2_fl_owner(fl) ((fl)->c.flc_owner)
+#define q2_fl_file(fl) ((fl)->c.flc_file)
+#define q2_fl_pid(fl) ((fl)->c.flc_pid)
+#else
+#define q2_fl_type(fl) ((fl)->fl_type)
+#define q2_fl_flags(fl) ((fl)->fl_flags)
+#define q2_fl_owner(fl) ((fl)->fl_owner)
+#define q2_fl_file(fl) ((fl)->fl_file)
+#define q2_fl_pid(fl) ((fl)->fl_pid)
+#endif
+
+/* 6.5, 05bdb9965305: block devices got modes of their own. */
+#ifdef Q2_HAVE_BLK_OPEN_READ
+#define Q2_OPEN_READ BLK_OPEN_READ
+#else
+#define Q2_OPEN_READ FMODE_READ
+#endif
+
+/* 6.7, c42d50aefd17: shrinkers are allocated. */
+#ifdef Q2_HAVE_SHRINKER_ALLOC
+static inline struct shrinker *q2_shrinker_alloc(void)
+{
+	return shrinker_alloc(0, "dm-qcow2");
+}
+
+static inline int q2_shrinker_register(struct shrinker *shrinker)
+{
+	shrinker_register(shrinker);
+	return 0;
+}
+
+static inline void q2_shrinker_free(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
+}
+#else
+static inline struct shrinker *q2_shrinker_alloc(void)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (shrinker)
+		shrinker->seeks = DEFAULT_SEEKS;
+	return shrinker;
+}
+
+static inline int q2_shrinker_register(struct shrinker *shrinker)
+{
+	return register_shrinker(shrinker, "dm-qcow2");
+}
+
+static inline void q2_shrinker_free(struct shrinker *shrinker)
+{
+	/* Knows by itself whether it was registered. */
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#endif
+
+#endif

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One device: its layers opened, its map, its workers, its counters. */
+#include <linux/blkdev.h>
+#include <linux/sched/signal.h>
+#include <linux/sort.h>
+
+#include "env.h"
+#include "io/disk.h"
+#include "io/inflate.h"
+#include "io/request.h"
+
+/* Pieces of split requests that can always be had. */
+#define MIN_SPLITS 16
+
+static DEFINE_MUTEX(disks_lock);
+static LIST_HEAD(disks); /* protected by disks_lock */
+static struct shrinker *shrinker;
+
+/* The name of the backing file must agree with what the table lists below. */
+static int check_backing(const struct q2_disk *disk, unsigned int i, struct q2_err *err)
+{
+	const struct q2_shared *s = disk->shared[i];
+	bool names = s->img && q2_image_header(s->img)->has_backing;
+
+	if (names && !i)
+		return q2_err_set(err, EINVAL,
+				  "%s: has a backing file, but the table lists no layer below it",
+				  s->host->file.name);
+	if (!names && i)
+		return q2_err_set(err, EINVAL,
+				  "%s: has no backing file, but the table lists a layer below it",
+				  s->host->file.name);
+	return 0;
+}
+
+static int cmp_host(const void *a, const void *b)
+{
+	const struct q2_host *x = *(const struct q2_host *const *)a;
+	const struct q2_host *y = *(const struct q2_host *const *)b;
+	const void *p = x->bdev ? (const void *)x->bdev : file_inode(x->filp);
+	const void *q = y->bdev ? (const void *)y->bdev : file_inode(y->filp);
+
+	return p < q ? -1 : p > q;
+}
+
+/* A file that is in the chain twice is a loop, or a mistake. */
+static int check_twice(const struct q2_disk *disk, struct q2_err *err)
+{
+	unsigned int i, n = disk->chain->nr_layers;
+	const struct q2_host **hosts = kvmalloc_array(n, sizeof(*hosts), GFP_KERNEL);
+	int ret = 0;
+
+	if (!hosts)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		hosts[i] = disk->shared[i]->host;
+	sort(hosts, n, sizeof(*hosts), cmp_host, NULL);
+	for (i = 1; i < n && !ret; i++) {
+		if (q2_host_same(hosts[i - 1], hosts[i]))
+			ret = q2_err_set(err, ELOOP, "%s: is in the chain twice",
+					 hosts[i]->file.name);
+	}
+	kvfree(hosts);
+	return ret;
+}
+
+static void put_layers(struct q2_disk *disk)
+{
+	unsigned int i;
+
+	for (i = 0; i < disk->chain->nr_layers; i++) {
+		if (disk->shared[i])
+			q2_shared_put(disk->shared[i]);
+	}
+}
+
+static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params,
+		       struct q2_err *err)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < params->nr_layers; i++) {
+		struct q2_layer *layer = &disk->chain->layers[i];
+		struct q2_shared *s =
+			q2_shared_get(params->layers[i].path, params->layers[i].format,
+				      params->cache_bytes, params->lock, err);
+
+		if (IS_ERR(s)) {
+			ret = PTR_ERR(s);
+			break;
+		}
+		disk->shared[i] = s;
+		layer->img = s->img;
+		layer->file = &s->host->file;
+		/* A raw file of an odd size has a last sector filled with zeroes, as in QEMU. */
+		layer->size = s->img ? q2_image_size(s->img)
+				     : round_up(s->host->file.size, (u64)SECTOR_SIZE);
+		if (!s->host->bdev) {
+			disk->align = max(disk->align, s->host->align);
+			disk->mem_align = max(disk->mem_align, s->host->mem_align);
+		}
+		ret = check_backing(disk, i, err);
+		if (ret)
+			break;
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+	}
+	if (!ret)
+		ret = check_twice(disk, err);
+	if (ret)
+		put_layers(disk);
+	return ret;
+}
+
+struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(void *),
+			     void *event_arg, struct q2_err *err)
+{
+	struct q2_disk *disk;
+	int ret = -ENOMEM;
+
+	disk = kzalloc(sizeof(*disk), GFP_KERNEL);
+	if (!disk)
+		goto no_memory;
+	disk->event = event;
+	disk->event_arg = event_arg;
+	disk->align = SECTOR_SIZE;
+	disk->mem_align = SECTOR_SIZE;
+	strscpy(disk->name, params->name, sizeof(disk->name));
+	disk->chain = q2_chain_alloc(params->nr_layers);
+	if (!disk->chain)
+		goto free_disk;
+	disk->shared = kvcalloc(params->nr_layers, sizeof(*disk->shared), GFP_KERNEL);
+	if (!disk->shared)
+		goto free_chain;
+	disk->counters = alloc_percpu(struct q2_counters);
+	if (!disk->counters)
+		goto free_shared;
+	ret = bioset_init(&disk->bios, MIN_SPLITS, Q2_REQUEST_FRONT_PAD, 0);
+	if (ret)
+		goto free_counters;
+	disk->wq = alloc_workqueue("dm-qcow2/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, disk->name);
+	if (!disk->wq) {
+		ret = -ENOMEM;
+		goto free_bios;
+	}
+	ret = open_layers(disk, params, err);
+	if (ret)
+		goto destroy_wq;
+	q2_chain_init(disk->chain);
+	disk->map = q2_map_create(disk->chain, params->map_bytes);
+	if (IS_ERR(disk->map)) {
+		ret = PTR_ERR(disk->map);
+		goto close_layers;
+	}
+	mutex_lock(&disks_lock);
+	list_add(&disk->list, &disks);
+	mutex_unlock(&disks_lock);
+	return disk;
+
+close_layers:
+	put_layers(disk);
+destroy_wq:
+	destroy_workqueue(disk->wq);
+free_bios:
+	bioset_exit(&disk->bios);
+free_counters:
+	free_percpu(disk->counters);
+free_shared:
+	kvfree(disk->shared);
+free_chain:
+	q2_chain_free(disk->chain);
+free_disk:
+	kfree(disk);
+no_memory:
+	if (ret == -ENOMEM)
+		q2_err_set(err, ENOMEM, "there is not enough memory for the device");
+	return ERR_PTR(ret);
+}
+
+void q2_disk_close(struct q2_disk *disk)
+{
+	mutex_lock(&disks_lock);
+	list_del(&disk->list);
+	mutex_unlock(&disks_lock);
+	destroy_workqueue(disk->wq);
+	q2_map_destroy(disk->map);
+	put_layers(disk);
+	bioset_exit(&disk->bios);
+	free_percpu(disk->counters);
+	kvfree(disk->shared);
+	q2_chain_free(disk->chain);
+	kfree(disk);
+}
+
+u64 q2_disk_counter(const struct q2_disk *disk, enum q2_count what)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu) sum += per_cpu_ptr(disk->counters, cpu)->n[what];
+	return sum;
+}
+
+void q2_disk_corrupt(struct q2_disk *disk, unsigned int layer, u64 guest, const char *what)
+{
+	pr_err_ratelimited(
+		"dm-qcow2: %s: %s: broken %s for guest offset %llu; qcowctl check says more\n",
+		disk->name, disk->shared[layer]->host->file.name, what, guest);
+	if (atomic_inc_return(&disk->corruptions) == 1)
+		disk->event(disk->event_arg);
+}
+
+/*
+ * Memory given back: leaves of maps, slices of metadata, places to inflate in.
+ * One object is about a page. Locks are tried, never waited for.
+ */
+
+static unsigned long maps_shrink(unsigned long nr)
+{
+	unsigned long done = 0;
+	struct q2_disk *disk;
+
+	if (!mutex_trylock(&disks_lock))
+		return 0;
+	list_for_each_entry (disk, &disks, list) {
+		done += q2_map_shrink(disk->map, nr - done);
+		if (done >= nr)
+			break;
+	}
+	mutex_unlock(&disks_lock);
+	return done;
+}
+
+static unsigned long maps_shrinkable(void)
+{
+	unsigned long n = 0;
+	struct q2_disk *disk;
+
+	if (!mutex_trylock(&disks_lock))
+		return 0;
+	list_for_each_entry (disk, &disks, list)
+		n += q2_map_shrinkable(disk->map);
+	mutex_unlock(&disks_lock);
+	return n;
+}
+
+static unsigned long count_objects(struct shrinker *s, struct shrink_control *sc)
+{
+	unsigned long n = q2_shared_shrinkable() + maps_shrinkable() + q2_inflate_shrinkable();
+
+	return n ? n : SHRINK_EMPTY;
+}
+
+/* Slices first: the map above them answers without them. */
+static unsigned long scan_objects(struct shrinker *s, struct shrink_control *sc)
+{
+	unsigned long done = q2_shared_shrink(sc->nr_to_scan);
+
+	if (done < sc->nr_to_scan)
+		done += q2_inflate_shrink();
+	if (done < sc->nr_to_scan)
+		done += maps_shrink(sc->nr_to_scan - done);
+	return done ? done : SHRINK_STOP;
+}
+
+int q2_disk_init(void)
+{
+	int ret = q2_inflate_init();
+
+	if (ret)
+		return ret;
+	shrinker = q2_shrinker_alloc();
+	if (!shrinker) {
+		q2_inflate_exit();
+		return -ENOMEM;
+	}
+	shrinker->count_objects = count_objects;
+	shrinker->scan_objects = scan_objects;
+	ret = q2_shrinker_register(shrinker);
+	if (ret) {
+		q2_shrinker_free(shrinker);
+		q2_inflate_exit();
+	}
+	return ret;
+}
+
+void q2_disk_exit(void)
+{
+	q2_shrinker_free(shrinker);
+	q2_inflate_exit();
+}

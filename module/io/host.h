@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A host file or block device, open in the kernel.
+ *
+ * Does: metadata reads for image/ (the q2_file of a layer), guest reads as
+ * direct kiocbs, QEMU's locks. Does not: share (share.h does), know qcow2.
+ */
+#ifndef Q2_IO_HOST_H
+#define Q2_IO_HOST_H
+
+#include <linux/blkdev.h>
+#include <linux/fs.h>
+#include <linux/uio.h>
+
+#include "format/err.h"
+#include "image/file.h"
+
+/**
+ * struct q2_host - one open host file; constant after q2_host_open()
+ * @file: what image/ and chain/ see; name is the path that was opened
+ * @filp: open file of it; of a block device too, for locks
+ * @bdev: the block device, or NULL for a regular file
+ * @align: offsets and lengths of direct I/O must be multiples of it, bytes, a
+ *         power of two, 512..; guest I/O that is not goes through a bounce
+ * @mem_align: and addresses of it
+ * @direct: direct I/O is to be had; otherwise reads go through the page cache
+ * @nowait: a regular file whose file system can read directly without waiting
+ * @locked: QEMU's lock bytes are held
+ */
+struct q2_host {
+	struct q2_file file;
+	struct file *filp;
+	struct block_device *bdev;
+	u32 align;
+	u32 mem_align;
+	bool direct;
+	bool nowait;
+	bool locked;
+};
+
+/**
+ * q2_host_open() - open a regular file or block device for reading
+ * @path: absolute path; copied
+ * @err: reason, names the path
+ *
+ * A block device's page cache is written back and dropped: bios go around it.
+ * Blocks. Return: the host or ERR_PTR.
+ */
+struct q2_host *q2_host_open(const char *path, struct q2_err *err);
+
+/* Close it; its locks go with it. No I/O is in flight. */
+void q2_host_close(struct q2_host *host);
+
+/* Are both the same file or block device, by whatever name? */
+bool q2_host_same(const struct q2_host *a, const struct q2_host *b);
+
+/**
+ * q2_host_lock() - take the lock bytes of a reader that shares no write
+ * @host: host
+ * @err: reason, says that another program has the file open
+ *
+ * OFD locks as QEMU takes them for a read-only image or a backing file: bytes
+ * 100, 201 and 203 shared, after which nobody may hold 101, 103 or 200.
+ * Does nothing when they are held already. Not safe against itself: the caller
+ * serializes. Blocks. Return: 0 or -EAGAIN (another program), -errno.
+ */
+int q2_host_lock(struct q2_host *host, struct q2_err *err);
+
+/**
+ * q2_host_read_iter() - one read call on a regular file
+ * @host: host with a regular file
+ * @kiocb: ki_pos, ki_flags and ki_complete are set; may be gone on return
+ * @iter: where to
+ *
+ * Runs in any process context, another file system's included: allocations
+ * below do no I/O and that file system's transaction is hidden from them.
+ *
+ * Return: what ->read_iter returns: bytes, -EIOCBQUEUED, -EAGAIN, -errno.
+ */
+ssize_t q2_host_read_iter(struct q2_host *host, struct kiocb *kiocb, struct iov_iter *iter);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Reading compressed clusters: a pool of places to inflate in.
+ *
+ * A place is a workspace and the last cluster that was inflated there, so the
+ * pool is at once what bounds the memory, what lets different clusters be
+ * inflated side by side, and a small cache for whoever reads a cluster in pieces.
+ */
+#ifndef Q2_IO_INFLATE_H
+#define Q2_IO_INFLATE_H
+
+#include <linux/bio.h>
+
+#include "io/share.h"
+
+/* Make and free the module's pool. Return: 0 or -ENOMEM. */
+int q2_inflate_init(void);
+void q2_inflate_exit(void);
+
+/**
+ * q2_inflate_read() - fill a bio from a compressed cluster
+ * @shared: image with the cluster
+ * @host: host offset of the compressed data
+ * @size: stored bytes available there, at most two clusters
+ * @skip: offset inside the cluster where the bio begins
+ * @bio: what to fill; ends inside the cluster; not completed
+ *
+ * Blocks. Different clusters are inflated in parallel, one a CPU at most.
+ * Return: 0, -EIO broken data, -ENOMEM, -errno of the file.
+ */
+int q2_inflate_read(struct q2_shared *shared, u64 host, u32 size, u32 skip, struct bio *bio);
+
+/* For the shrinker: frees buffers of places that are not in use, all of them. */
+unsigned long q2_inflate_shrink(void);
+unsigned long q2_inflate_shrinkable(void);
+
+#endif

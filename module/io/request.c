@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Serving one read request.
+ *
+ * A piece of a request is one run: one answer of the chain. The fast path is a
+ * piece that is the whole bio. A worker cuts a bio into pieces with bio_split()
+ * and bio_chain(), so that the bio ends when its last piece does.
+ *
+ * Nothing here waits in the caller's context: while device-mapper calls us,
+ * bios submitted below are only queued (current->bio_list), and waiting for one
+ * would never end.
+ */
+#include <linux/bvec.h>
+#include <linux/sched/mm.h>
+
+#include "env.h"
+#include "io/copy.h"
+#include "io/inflate.h"
+#include "io/request.h"
+
+static void finish(struct q2_request *req, blk_status_t status)
+{
+	if (status && status != BLK_STS_AGAIN)
+		q2_disk_count(req->disk, Q2_COUNT_ERRORS);
+	req->bio->bi_status = status;
+	bio_endio(req->bio);
+}
+
+static void serve_work(struct work_struct *work);
+static void read_on_work(struct work_struct *work);
+
+static void defer(struct q2_request *req, work_func_t func)
+{
+	INIT_WORK(&req->work, func);
+	queue_work(req->disk->wq, &req->work);
+}
+
+/* May the read of @len bytes at @host go to the host as it is? */
+static bool aligned(const struct q2_host *h, u64 host, u32 len)
+{
+	return IS_ALIGNED(host | len, h->align);
+}
+
+/*
+ * Direct reads on files
+ */
+
+/* The part of the bio that is still to be read. */
+static void iter_of(const struct q2_request *req, struct iov_iter *iter)
+{
+	struct bio *bio = req->bio;
+	unsigned int vecs = 0;
+	struct bvec_iter i;
+	struct bio_vec bv;
+
+	bio_for_each_bvec (bv, bio, i)
+		vecs++;
+	iov_iter_bvec(iter, ITER_DEST, __bvec_iter_bvec(bio->bi_io_vec, bio->bi_iter), vecs,
+		      bio->bi_iter.bi_size);
+	iter->iov_offset = bio->bi_iter.bi_bvec_done;
+	iov_iter_advance(iter, req->done);
+}
+
+static void finish_read(struct q2_request *req, int error)
+{
+	if (error)
+		pr_err_ratelimited("dm-qcow2: %s: reading %s at %llu failed: error %d\n",
+				   req->disk->name, req->disk->shared[req->layer]->host->file.name,
+				   req->host, -error);
+	finish(req, errno_to_blk_status(error));
+}
+
+/* A read without waiting has ended; any context. */
+static void read_done(struct q2_request *req, long ret)
+{
+	if (ret == -EAGAIN && (req->bio->bi_opf & REQ_NOWAIT)) {
+		finish(req, BLK_STS_AGAIN);
+		return;
+	}
+	/* Refused without waiting, or by direct I/O at all: a worker reads it another way. */
+	if (ret == -EAGAIN || ret == -EINVAL || ret == -EOPNOTSUPP)
+		ret = 0;
+	if (ret < 0) {
+		finish_read(req, ret);
+		return;
+	}
+	/* Short: the end of the file, or the rest would have waited. */
+	req->done += ret;
+	if (req->done < req->bio->bi_iter.bi_size)
+		defer(req, read_on_work);
+	else
+		finish_read(req, 0);
+}
+
+static void read_complete(struct kiocb *kiocb, long ret)
+{
+	read_done(container_of(kiocb, struct q2_request, kiocb), ret);
+}
+
+/* Try to read the whole bio without waiting. The request may be gone on return. */
+static void read_nowait(struct q2_request *req, struct q2_host *h)
+{
+	struct iov_iter iter;
+	ssize_t ret;
+
+	req->done = 0;
+	iter_of(req, &iter);
+	init_sync_kiocb(&req->kiocb, h->filp);
+	req->kiocb.ki_pos = req->host;
+	req->kiocb.ki_flags = IOCB_DIRECT | IOCB_NOWAIT;
+	req->kiocb.ki_complete = read_complete;
+	ret = q2_host_read_iter(h, &req->kiocb, &iter);
+	if (ret != -EIOCBQUEUED)
+		read_done(req, ret);
+}
+
+/* Read what is left of the bio, waiting; bytes the file does not have are zeroes. */
+static int read_waiting(struct q2_request *req, struct q2_host *h)
+{
+	u32 size = req->bio->bi_iter.bi_size;
+	bool direct = h->direct;
+	struct iov_iter iter;
+	ssize_t ret;
+
+	while (req->done < size) {
+		iter_of(req, &iter);
+		init_sync_kiocb(&req->kiocb, h->filp);
+		req->kiocb.ki_pos = req->host + req->done;
+		req->kiocb.ki_flags =
+			direct && aligned(h, req->kiocb.ki_pos, size - req->done) ? IOCB_DIRECT : 0;
+		ret = q2_host_read_iter(h, &req->kiocb, &iter);
+		if (ret == -EINVAL && direct) {
+			direct = false; /* through the page cache, then */
+			continue;
+		}
+		if (ret < 0)
+			return ret;
+		if (!ret) {
+			iter_of(req, &iter);
+			iov_iter_zero(size - req->done, &iter);
+			return 0;
+		}
+		req->done += ret;
+	}
+	return 0;
+}
+
+static void read_on_work(struct work_struct *work)
+{
+	struct q2_request *req = container_of(work, struct q2_request, work);
+	struct q2_shared *shared = req->disk->shared[req->layer];
+
+	finish_read(req, read_waiting(req, shared->host));
+}
+
+/*
+ * Pieces, in a worker
+ */
+
+/* Smaller than a block of the host: whole blocks into a bounce, and out of it. */
+static int read_bounced(struct q2_request *req, struct q2_host *h)
+{
+	u32 len = req->bio->bi_iter.bi_size;
+	void *buf = kvmalloc(len, GFP_NOIO);
+	int ret;
+
+	if (!buf)
+		return -ENOMEM;
+	ret = q2_file_read(&h->file, req->host, buf, len);
+	if (!ret)
+		q2_copy_to_bio(req->bio, buf);
+	kvfree(buf);
+	return ret;
+}
+
+static void start_data(struct q2_request *req, struct q2_shared *shared)
+{
+	struct q2_host *h = shared->host;
+
+	if (h->bdev && aligned(h, req->host, req->bio->bi_iter.bi_size) &&
+	    req->host + req->bio->bi_iter.bi_size <= h->file.size) {
+		q2_disk_count(req->disk, Q2_COUNT_REMAPPED);
+		bio_set_dev(req->bio, h->bdev);
+		req->bio->bi_iter.bi_sector = req->host >> SECTOR_SHIFT;
+		submit_bio_noacct(req->bio);
+		return;
+	}
+	q2_disk_count(req->disk, Q2_COUNT_DEFERRED);
+	if (h->nowait && aligned(h, req->host, req->bio->bi_iter.bi_size)) {
+		/*
+		 * Without waiting here too: the other pieces can be on their way
+		 * meanwhile. What would wait comes back as a work item.
+		 */
+		read_nowait(req, h);
+		return;
+	}
+	req->done = 0;
+	/* Without direct I/O the page cache takes any alignment. */
+	if (h->bdev || (h->direct && !aligned(h, req->host, req->bio->bi_iter.bi_size)))
+		finish_read(req, read_bounced(req, h));
+	else
+		finish_read(req, read_waiting(req, h));
+}
+
+static void start_compressed(struct q2_request *req, struct q2_shared *shared,
+			     const struct q2_extent *ext)
+{
+	u32 skip = q2_offset_into_cluster(q2_image_geometry(shared->img), req->guest);
+	int ret = q2_inflate_read(shared, ext->host, ext->compressed_size, skip, req->bio);
+
+	q2_disk_count(req->disk, Q2_COUNT_COMPRESSED);
+	if (ret == -EIO)
+		q2_disk_corrupt(req->disk, req->layer, req->guest, "compressed data");
+	finish(req, errno_to_blk_status(ret));
+}
+
+static void start_zero(struct q2_request *req)
+{
+	q2_disk_count(req->disk, Q2_COUNT_ZERO);
+	zero_fill_bio(req->bio);
+	finish(req, BLK_STS_OK);
+}
+
+/* One answer for the first bytes of a request, whoever gave it. */
+struct piece {
+	int error;
+	unsigned int layer;
+	struct q2_extent ext; /* kind, host and len count */
+};
+
+/* Ask the chain itself: exact, but its cost grows with the depth. */
+static void ask_chain(struct q2_disk *disk, u64 guest, u32 len, struct piece *piece)
+{
+	q2_disk_count(disk, Q2_COUNT_MIXED);
+	piece->error = q2_chain_lookup(disk->chain, guest, len, &piece->layer, &piece->ext);
+	if (piece->error == -ENOMEM)
+		piece->ext.len = len;
+	if (piece->error == -EUCLEAN)
+		q2_disk_corrupt(disk, piece->layer, guest, "table entry");
+}
+
+/* The answer for the first of @len bytes at @guest. */
+static void find_piece(struct q2_disk *disk, u64 guest, u32 len, struct piece *piece)
+{
+	struct q2_run run;
+
+	q2_map_lookup(disk->map, guest, len, &run);
+	if (run.kind == Q2_MAP_MISS && !q2_map_fill(disk->map, guest))
+		q2_map_lookup(disk->map, guest, len, &run);
+	piece->error = 0;
+	piece->layer = run.layer;
+	piece->ext.guest = guest;
+	piece->ext.len = run.len;
+	switch (run.kind) {
+	case Q2_MAP_DATA:
+		piece->ext.kind = Q2_DATA;
+		piece->ext.host = run.host;
+		break;
+	case Q2_MAP_ZERO:
+		piece->ext.kind = Q2_ZERO;
+		break;
+	case Q2_MAP_COMPRESSED:
+		piece->error = q2_image_lookup(disk->chain->layers[run.layer].img, guest, run.len,
+					       &piece->ext);
+		if (!piece->error && piece->ext.kind == Q2_COMPRESSED)
+			break;
+		fallthrough; /* the image has another answer than the map: ask all */
+	default:
+		ask_chain(disk, guest, len, piece);
+	}
+}
+
+static void start_piece(struct q2_request *req, const struct piece *piece)
+{
+	struct q2_shared *shared = req->disk->shared[piece->layer];
+
+	req->layer = piece->layer;
+	if (piece->error) {
+		finish(req, errno_to_blk_status(piece->error == -EUCLEAN ? -EIO : piece->error));
+		return;
+	}
+	switch (piece->ext.kind) {
+	case Q2_DATA:
+		req->host = piece->ext.host;
+		start_data(req, shared);
+		break;
+	case Q2_COMPRESSED:
+		start_compressed(req, shared, &piece->ext);
+		break;
+	default:
+		start_zero(req);
+	}
+}
+
+/* Split the first @len bytes off the bio of @req. */
+static struct q2_request *split(struct q2_request *req, u64 len)
+{
+	struct bio *bio = bio_split(req->bio, len >> SECTOR_SHIFT, GFP_NOIO, &req->disk->bios);
+	struct q2_request *part;
+
+	if (IS_ERR_OR_NULL(bio))
+		return NULL;
+	bio_chain(bio, req->bio);
+	part = &container_of(bio, struct q2_split, bio)->req;
+	part->disk = req->disk;
+	part->bio = bio;
+	part->guest = req->guest;
+	req->guest += len;
+	return part;
+}
+
+static void serve_work(struct work_struct *work)
+{
+	struct q2_request *req = container_of(work, struct q2_request, work);
+	unsigned int noio = memalloc_noio_save();
+	struct q2_request *part;
+	struct piece piece;
+
+	for (;;) {
+		u32 size = req->bio->bi_iter.bi_size;
+
+		find_piece(req->disk, req->guest, size, &piece);
+		if (piece.ext.len >= size)
+			break;
+		part = split(req, piece.ext.len);
+		if (!part) {
+			piece.error = -ENOMEM;
+			break;
+		}
+		start_piece(part, &piece);
+		cond_resched();
+	}
+	start_piece(req, &piece); /* the request may be gone after this */
+	memalloc_noio_restore(noio);
+}
+
+/*
+ * In the caller's context
+ */
+
+void q2_request_find(struct q2_disk *disk, u64 guest, u32 len, struct q2_run *run)
+{
+	q2_map_lookup(disk->map, guest, len, run);
+	if (run->kind == Q2_MAP_MISS) {
+		q2_disk_count(disk, Q2_COUNT_MISSES);
+		return;
+	}
+	q2_disk_count(disk, Q2_COUNT_HITS);
+	if (run->kind == Q2_MAP_COMPRESSED) {
+		/* One cluster a request, so that each can have a CPU of its own. */
+		const struct q2_geometry *geo =
+			q2_image_geometry(disk->chain->layers[run->layer].img);
+
+		run->len = min_t(u64, run->len,
+				 geo->cluster_size - q2_offset_into_cluster(geo, guest));
+	}
+}
+
+enum q2_start q2_request_start(struct q2_request *req, const struct q2_run *run)
+{
+	struct bio *bio = req->bio;
+	struct q2_host *h;
+
+	if (run->kind == Q2_MAP_ZERO) {
+		start_zero(req);
+		return Q2_START_TAKEN;
+	}
+	if (run->kind == Q2_MAP_DATA) {
+		h = req->disk->shared[run->layer]->host;
+		if (aligned(h, run->host, bio->bi_iter.bi_size)) {
+			if (h->nowait) {
+				q2_disk_count(req->disk, Q2_COUNT_DIRECT);
+				req->layer = run->layer;
+				req->host = run->host;
+				read_nowait(req, h);
+				return Q2_START_TAKEN;
+			}
+			if (h->bdev && run->host + bio->bi_iter.bi_size <= h->file.size) {
+				q2_disk_count(req->disk, Q2_COUNT_REMAPPED);
+				bio_set_dev(bio, h->bdev);
+				bio->bi_iter.bi_sector = run->host >> SECTOR_SHIFT;
+				return Q2_START_REMAPPED;
+			}
+		}
+	}
+	if (bio->bi_opf & REQ_NOWAIT) {
+		finish(req, BLK_STS_AGAIN);
+		return Q2_START_TAKEN;
+	}
+	defer(req, serve_work);
+	return Q2_START_TAKEN;
+}

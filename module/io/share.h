@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Images that are open, each once, found by device and inode.
+ *
+ * Devices whose chains share a base share its host file, its image object and
+ * its metadata cache. A table swap finds the images of the old table here.
+ */
+#ifndef Q2_IO_SHARE_H
+#define Q2_IO_SHARE_H
+
+#include "image/image.h"
+#include "io/host.h"
+
+/* How the bytes of a layer are to be read: given by the table, never probed. */
+enum q2_format {
+	Q2_FORMAT_RAW,
+	Q2_FORMAT_QCOW2,
+};
+
+/**
+ * struct q2_shared - an open image; constant for those who hold it
+ * @host: its file
+ * @img: the image, NULL if the format is raw
+ * @id: never given to another one while the module is loaded
+ */
+struct q2_shared {
+	struct q2_host *host;
+	struct q2_image *img;
+	u64 id;
+	/* share.c alone */
+	struct list_head list;
+	unsigned int users;
+	enum q2_format format;
+	struct mutex opening;
+	int error;
+};
+
+/**
+ * q2_shared_get() - the open image behind a name
+ * @path: absolute path of a regular file or block device
+ * @format: how to read it
+ * @cache_bytes: bound of its metadata cache, if this is the first to open it
+ * @lock: hold QEMU's lock bytes from now on
+ * @err: reason, names the path
+ *
+ * Blocks. Return: the image, to be given back with q2_shared_put(), or ERR_PTR.
+ */
+struct q2_shared *q2_shared_get(const char *path, enum q2_format format, size_t cache_bytes,
+				bool lock, struct q2_err *err);
+
+/* Give it back; the last one closes. Blocks. */
+void q2_shared_put(struct q2_shared *shared);
+
+/* Is @shared open once, whoever opened it first? Layers of one chain must differ. */
+bool q2_shared_same_host(const struct q2_shared *a, const struct q2_shared *b);
+
+/* For the shrinker: as q2_image_shrink() and q2_image_shrinkable(), over all images. */
+unsigned long q2_shared_shrink(unsigned long nr);
+unsigned long q2_shared_shrinkable(void);
+
+#endif

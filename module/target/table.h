@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The table line of the target: words to struct q2_table and back.
+ *
+ *	<ro> <#layers> <format> <path> [<format> <path>]... [<#opts> <opt>...]
+ *
+ * Layers come top first. Options: map_limit:KIB, cache_limit:KIB, no_lock.
+ */
+#ifndef Q2_TARGET_TABLE_H
+#define Q2_TARGET_TABLE_H
+
+#include <linux/device-mapper.h>
+
+#include "io/disk.h"
+
+/**
+ * struct q2_table - a parsed table line
+ * @nr_layers: 1..Q2_MAX_LAYERS
+ * @layers: base first; paths are copies
+ * @map_kib: map_limit as given, 0 if it was not
+ * @cache_kib: cache_limit as given, 0 if it was not
+ * @no_lock: no_lock was given
+ */
+struct q2_table {
+	unsigned int nr_layers;
+	struct q2_disk_layer *layers;
+	unsigned int map_kib;
+	unsigned int cache_kib;
+	bool no_lock;
+};
+
+/**
+ * q2_table_parse() - read the words of a table line
+ * @table: result; to be given to q2_table_free(), not after an error
+ * @argc: words
+ * @argv: words, unescaped by device-mapper
+ * @err: reason
+ *
+ * Return: 0, -EINVAL, -ENOMEM.
+ */
+int q2_table_parse(struct q2_table *table, unsigned int argc, char **argv, struct q2_err *err);
+
+/* Free what q2_table_parse() made. */
+void q2_table_free(struct q2_table *table);
+
+/**
+ * q2_table_print() - the words again, escaped so that they parse to the same
+ * @table: table
+ * @result: where to
+ * @maxlen: room, NUL included; what does not fit is cut
+ *
+ * Return: bytes written, as scnprintf() counts.
+ */
+unsigned int q2_table_print(const struct q2_table *table, char *result, unsigned int maxlen);
+
+#endif

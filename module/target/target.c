@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device-mapper face: constructor, map, status, limits.
+ *
+ * Lock order of the module, outermost first:
+ *
+ *	shared->opening		an image is being opened		io/share.c
+ *	map->fill[]		a leaf of a map is being filled		chain/map.c
+ *	registry, disks_lock	lists, never held over I/O		io/share.c, io/disk.c
+ *	map->lock, cache->lock,	leaf locks: nothing is taken, allocated
+ *	pool.lock		or waited for under them
+ *
+ * A device may lie on another one of this module: the first two may be held
+ * while the lower device takes its own.
+ */
+#include <linux/device-mapper.h>
+#include <linux/module.h>
+
+#include "env.h"
+#include "io/request.h"
+#include "target/table.h"
+
+struct q2_target {
+	struct dm_target *ti;
+	struct q2_table table;
+	struct q2_disk *disk;
+	struct dm_dev **devs; /* one a layer, base first; NULL for regular files */
+};
+
+/*
+ * device-mapper prints ti->error when the constructor has returned, and frees
+ * nothing. Sentences therefore live here; a few in turn, should constructors of
+ * several devices fail at once.
+ */
+static struct q2_err *next_error(void)
+{
+	static struct q2_err errors[8];
+	static atomic_t turn = ATOMIC_INIT(0);
+	struct q2_err *err = &errors[atomic_inc_return(&turn) & (ARRAY_SIZE(errors) - 1)];
+
+	err->text[0] = '\0';
+	return err;
+}
+
+static void raise_event(void *arg)
+{
+	struct q2_target *t = arg;
+
+	dm_table_event(t->ti->table);
+}
+
+static void put_devices(struct q2_target *t)
+{
+	unsigned int i;
+
+	for (i = 0; i < t->table.nr_layers; i++) {
+		if (t->devs[i])
+			dm_put_device(t->ti, t->devs[i]);
+	}
+}
+
+/* Tell device-mapper of the block devices below: for limits, dependencies and holders. */
+static int get_devices(struct q2_target *t, struct q2_err *err)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < t->table.nr_layers; i++) {
+		const char *path = t->table.layers[i].path;
+
+		if (!t->disk->shared[i]->host->bdev)
+			continue;
+		ret = dm_get_device(t->ti, path, Q2_OPEN_READ, &t->devs[i]);
+		if (ret) {
+			put_devices(t);
+			return q2_err_set(err, -ret, "%s: device-mapper cannot use it (error %d)",
+					  path, -ret);
+		}
+	}
+	return 0;
+}
+
+/*
+ * Construct from: ro <#layers> <format> <path> [...] [<#opts> <opt>...]
+ */
+static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct q2_disk_params params;
+	struct q2_err *err = next_error();
+	struct q2_target *t;
+	int ret;
+
+	t = kzalloc(sizeof(*t), GFP_KERNEL);
+	if (!t) {
+		ti->error = "there is not enough memory for the target";
+		return -ENOMEM;
+	}
+	t->ti = ti;
+	ret = q2_table_parse(&t->table, argc, argv, err);
+	if (ret)
+		goto free_target;
+	if (dm_table_get_mode(ti->table) & ~Q2_OPEN_READ) {
+		ret = q2_err_set(err, EINVAL,
+				 "the device must be read-only: dmsetup create --readonly");
+		goto free_table;
+	}
+	t->devs = kvcalloc(t->table.nr_layers, sizeof(*t->devs), GFP_KERNEL);
+	if (!t->devs) {
+		ret = -ENOMEM;
+		goto free_table;
+	}
+	params.name = dm_table_device_name(ti->table);
+	params.nr_layers = t->table.nr_layers;
+	params.layers = t->table.layers;
+	params.map_bytes = t->table.map_kib ? (u64)t->table.map_kib << 10 : Q2_MAP_DEFAULT;
+	params.cache_bytes =
+		t->table.cache_kib ? (size_t)t->table.cache_kib << 10 : Q2_CACHE_DEFAULT;
+	params.lock = !t->table.no_lock;
+	t->disk = q2_disk_open(&params, raise_event, t, err);
+	if (IS_ERR(t->disk)) {
+		ret = PTR_ERR(t->disk);
+		goto free_devs;
+	}
+	if (ti->len > t->disk->chain->size >> SECTOR_SHIFT) {
+		ret = q2_err_set(err, EINVAL, "%s: has %llu sectors, but the table asks for %llu",
+				 t->table.layers[t->table.nr_layers - 1].path,
+				 t->disk->chain->size >> SECTOR_SHIFT, (u64)ti->len);
+		goto close_disk;
+	}
+	ret = get_devices(t, err);
+	if (ret)
+		goto close_disk;
+	ti->per_io_data_size = sizeof(struct q2_request);
+	ti->private = t;
+	return 0;
+
+close_disk:
+	q2_disk_close(t->disk);
+free_devs:
+	kvfree(t->devs);
+free_table:
+	q2_table_free(&t->table);
+free_target:
+	kfree(t);
+	ti->error = err->text[0] ? err->text : "there is not enough memory for the target";
+	return ret;
+}
+
+static void q2_dtr(struct dm_target *ti)
+{
+	struct q2_target *t = ti->private;
+
+	put_devices(t);
+	q2_disk_close(t->disk);
+	kvfree(t->devs);
+	q2_table_free(&t->table);
+	kfree(t);
+}
+
+static int q2_map(struct dm_target *ti, struct bio *bio)
+{
+	struct q2_target *t = ti->private;
+	struct q2_request *req = dm_per_bio_data(bio, sizeof(*req));
+	struct q2_run run;
+
+	if (bio_op(bio) != REQ_OP_READ)
+		return DM_MAPIO_KILL;
+	req->disk = t->disk;
+	req->bio = bio;
+	req->guest = dm_target_offset(ti, bio->bi_iter.bi_sector) << SECTOR_SHIFT;
+	q2_request_find(t->disk, req->guest, bio->bi_iter.bi_size, &run);
+	/* Only up to the end of what is one run; device-mapper sends the rest again. */
+	if (run.len < bio->bi_iter.bi_size)
+		dm_accept_partial_bio(bio, run.len >> SECTOR_SHIFT);
+	return q2_request_start(req, &run) == Q2_START_REMAPPED ? DM_MAPIO_REMAPPED
+								: DM_MAPIO_SUBMITTED;
+}
+
+static unsigned int print_info(struct q2_target *t, char *result, unsigned int maxlen)
+{
+	static const char *const names[Q2_NR_COUNTS] = {
+		[Q2_COUNT_HITS] = "hits",
+		[Q2_COUNT_MISSES] = "misses",
+		[Q2_COUNT_REMAPPED] = "remapped",
+		[Q2_COUNT_DIRECT] = "direct",
+		[Q2_COUNT_DEFERRED] = "deferred",
+		[Q2_COUNT_ZERO] = "zero",
+		[Q2_COUNT_COMPRESSED] = "compressed",
+		[Q2_COUNT_MIXED] = "mixed",
+		[Q2_COUNT_ERRORS] = "errors",
+	};
+	const struct q2_disk *disk = t->disk;
+	struct q2_cache_stats meta = {}, one;
+	struct q2_map_stats map;
+	unsigned int i, sz = 0;
+
+	q2_map_stats(disk->map, &map);
+	for (i = 0; i < disk->chain->nr_layers; i++) {
+		if (!disk->chain->layers[i].img)
+			continue;
+		q2_image_cache_stats(disk->chain->layers[i].img, &one);
+		meta.bytes += one.bytes;
+		meta.limit += one.limit;
+		meta.hits += one.hits;
+		meta.misses += one.misses;
+	}
+	sz += scnprintf(result + sz, maxlen - sz, "mode=ro layers=%u size=%llu granule=%u",
+			disk->chain->nr_layers, disk->chain->size >> SECTOR_SHIFT,
+			1U << (disk->chain->granule_bits - SECTOR_SHIFT));
+	sz += scnprintf(
+		result + sz, maxlen - sz,
+		" map_bytes=%llu map_limit=%llu map_leaves=%llu map_fills=%llu map_evictions=%llu",
+		map.bytes, map.limit, map.leaves, map.fills, map.evictions);
+	for (i = 0; i < Q2_NR_COUNTS; i++)
+		sz += scnprintf(result + sz, maxlen - sz, " %s=%llu", names[i],
+				q2_disk_counter(disk, i));
+	sz += scnprintf(
+		result + sz, maxlen - sz,
+		" meta_bytes=%llu meta_limit=%llu meta_hits=%llu meta_misses=%llu corrupt=%u",
+		meta.bytes, meta.limit, meta.hits, meta.misses, atomic_read(&disk->corruptions));
+	return sz;
+}
+
+static void q2_status(struct dm_target *ti, status_type_t type, unsigned int status_flags,
+		      char *result, unsigned int maxlen)
+{
+	struct q2_target *t = ti->private;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		print_info(t, result, maxlen);
+		break;
+	case STATUSTYPE_TABLE:
+		q2_table_print(&t->table, result, maxlen);
+		break;
+	case STATUSTYPE_IMA:
+		*result = '\0';
+		break;
+	}
+}
+
+static int q2_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
+{
+	struct q2_target *t = ti->private;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < t->table.nr_layers && !ret; i++) {
+		if (t->devs[i])
+			ret = fn(ti, t->devs[i], 0, bdev_nr_sectors(t->devs[i]->bdev), data);
+	}
+	return ret;
+}
+
+static void q2_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	struct q2_target *t = ti->private;
+	const struct q2_image *top = t->disk->chain->layers[t->disk->chain->nr_layers - 1].img;
+
+	/*
+	 * Files want their direct I/O aligned as the device below their file
+	 * system does. Where clusters are smaller than that, a bounce helps.
+	 */
+	limits->logical_block_size =
+		max_t(unsigned int, limits->logical_block_size, t->disk->align);
+	limits->physical_block_size =
+		max_t(unsigned int, limits->physical_block_size, limits->logical_block_size);
+	limits->dma_alignment = max_t(unsigned int, limits->dma_alignment, t->disk->mem_align - 1);
+	limits->io_min = max_t(unsigned int, limits->io_min, limits->physical_block_size);
+	if (top)
+		limits->io_opt =
+			max_t(unsigned int, q2_image_geometry(top)->cluster_size, limits->io_min);
+}
+
+static struct target_type qcow2_target = {
+	.name = "qcow2",
+	.version = {0, 1, 0},
+	.features = DM_TARGET_NOWAIT,
+	.module = THIS_MODULE,
+	.ctr = q2_ctr,
+	.dtr = q2_dtr,
+	.map = q2_map,
+	.status = q2_status,
+	.iterate_devices = q2_iterate_devices,
+	.io_hints = q2_io_hints,
+};
+
+static int __init q2_init(void)
+{
+	int ret = q2_disk_init();
+
+	if (ret)
+		return ret;
+	ret = dm_register_target(&qcow2_target);
+	if (ret)
+		q2_disk_exit();
+	return ret;
+}
+
+static void __exit q2_exit(void)
+{
+	dm_unregister_target(&qcow2_target);
+	q2_disk_exit();
+}
+
+module_init(q2_init);
+module_exit(q2_exit);
+
+MODULE_AUTHOR("the dm-qcow2 developers");
+MODULE_DESCRIPTION("device-mapper target for qcow2 images");
+MODULE_LICENSE("GPL");
