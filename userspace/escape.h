@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Strings that others wrote, made fit for a terminal, for JSON, for a
+ * device-mapper table and for a device name.
+ */
+#ifndef QCOWCTL_ESCAPE_H
+#define QCOWCTL_ESCAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/**
+ * escape_put() - print a string so that a terminal shows it and obeys nothing
+ * @out: where
+ * @s: any bytes up to NUL
+ *
+ * Control characters (C0, DEL, C1) and bytes that are not UTF-8 come out as
+ * \n, \t or \xNN; a backslash stays as it is.
+ */
+void escape_put(FILE *out, const char *s);
+
+/* The same as a string to be freed. */
+char *escape_visible(const char *s);
+
+/* Columns of a terminal that escape_visible() text takes: its characters. */
+size_t escape_width(const char *visible);
+
+/* A copy that is valid UTF-8 (JSON must be): other bytes become U+FFFD. To be freed. */
+char *escape_utf8(const char *s);
+
+/**
+ * escape_table_put() - print one word of a table line
+ * @out: where
+ * @word: any bytes up to NUL
+ *
+ * A backslash goes before what device-mapper would split at or eat: backslash
+ * and everything the kernel calls white space, 0xa0 among it (a byte of many
+ * UTF-8 characters).
+ */
+void escape_table_put(FILE *out, const char *word);
+
+/**
+ * escape_table_split() - words of a table line, unescaped
+ * @line: line
+ * @words: result, nr strings and an array to be freed with escape_words_free()
+ *
+ * Return: number of words.
+ */
+size_t escape_table_split(const char *line, char ***words);
+
+/* Free what escape_table_split() gave. */
+void escape_words_free(char **words, size_t nr);
+
+/* May a device have that name without being mangled below /dev/mapper? */
+bool escape_name_ok(const char *name);
+
+/* A device name made from a file name: base name without its suffix. To be freed. */
+char *escape_name_from(const char *path);
+
+#endif

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "lock.h"
+#include "say.h"
+
+/* A permission held is a shared lock of byte 100 + bit, one not shared of 200 + bit. */
+#define HELD 100
+#define UNSHARED 200
+
+enum permission {
+	CONSISTENT_READ,
+	WRITE,
+	WRITE_UNCHANGED,
+	RESIZE
+};
+
+static struct flock one_byte(int type, int start)
+{
+	return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = 1};
+}
+
+static int hold(int fd, int byte)
+{
+	struct flock fl = one_byte(F_RDLCK, byte);
+
+	return fcntl(fd, F_OFD_SETLK, &fl) ? -errno : 0;
+}
+
+/* Has another open file a lock there? */
+static int held_elsewhere(int fd, int byte)
+{
+	struct flock fl = one_byte(F_WRLCK, byte);
+
+	if (fcntl(fd, F_OFD_GETLK, &fl))
+		return -errno;
+	return fl.l_type != F_UNLCK;
+}
+
+int lock_for_reading(struct host_file *host)
+{
+	static const int mine[] = {HELD + CONSISTENT_READ, UNSHARED + WRITE, UNSHARED + RESIZE};
+	static const int others[] = {UNSHARED + CONSISTENT_READ, HELD + WRITE, HELD + RESIZE};
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(mine); i++) {
+		ret = hold(host->fd, mine[i]);
+		if (ret == -EINVAL || ret == -ENOLCK || ret == -EOPNOTSUPP || ret == -ENOSYS)
+			return 0;
+		if (ret && ret != -EAGAIN && ret != -EACCES)
+			return say("%s: cannot be locked: %s", host->path, strerror(-ret));
+		if (ret)
+			goto conflict;
+	}
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		ret = held_elsewhere(host->fd, others[i]);
+		if (ret > 0)
+			goto conflict;
+	}
+	return 0;
+
+conflict:
+	return say("%s is in use by a program that writes it (QEMU, qemu-img, qemu-nbd or an "
+		   "attached device); end that, or read it all the same with -U (--force-share)",
+		   host->path);
+}

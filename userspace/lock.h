@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The OFD byte locks by which QEMU's programs, the kernel module and we tell
+ * each other who uses an image, and how (reference: QEMU's block/file-posix.c).
+ */
+#ifndef QCOWCTL_LOCK_H
+#define QCOWCTL_LOCK_H
+
+#include "hostfile.h"
+
+/**
+ * lock_for_reading() - hold an image as qemu-img does that reads it
+ * @host: file, open for reading
+ *
+ * Shared with other readers; a program that writes the image is a conflict. The
+ * lock goes when the file is closed. On a file system without such locks
+ * nothing is locked, as in QEMU.
+ *
+ * Return: 0, or -1 after having said who is in the way.
+ */
+int lock_for_reading(struct host_file *host);
+
+#endif
