@@ -2,24 +2,34 @@
 # shellcheck shell=bash
 # Which root a kernel lives in, and the initramfs that carries it there.
 
-# kernel_ready KERNEL: sets SUITE, ROOT, KREL (the release) and VMLINUZ.
+# kernel_ready KERNEL: sets SUITE, ROOT, LAYERS, KERNEL_DIR (what holds boot and lib/modules), KREL (the release) and
+# VMLINUZ.
 kernel_ready() {
-	case $1 in
+	local version=$1
+	case $version in
 	6.1 | 6.12) SUITE=bookworm ;;
 	7.2) SUITE=trixie ;;
-	*) die "--kernel $1: there are 6.1, 6.12 and 7.2" ;;
+	debug) SUITE=bookworm version=6.12 ;;
+	*) die "--kernel $1: there are 6.1, 6.12, 7.2 and debug" ;;
 	esac
 	root_ready "$SUITE" || die "no $SUITE root, no VM"
 	ROOT=$(root_path "$SUITE")
-	VMLINUZ=$(printf '%s\n' "$ROOT/boot/vmlinuz-$1".* | sort -V | tail -n 1)
-	[ -e "$VMLINUZ" ] || die "no kernel $1 in $ROOT/boot"
+	LAYERS=${ROOT#"$CACHE"/}
+	KERNEL_DIR=$ROOT
+	if [ "$1" = debug ]; then
+		debug_ready
+		KERNEL_DIR=$CACHE/$LAYER
+		LAYERS="$LAYER $LAYERS"
+	fi
+	VMLINUZ=$(printf '%s\n' "$KERNEL_DIR/boot/vmlinuz-$version".* | sort -V | tail -n 1)
+	[ -e "$VMLINUZ" ] || die "no kernel $1 in $KERNEL_DIR/boot"
 	KREL=${VMLINUZ##*/vmlinuz-}
 }
 
 # initrd_ready: sets INITRD, the initramfs of the kernel; what one run adds is appended to a copy of it.
 initrd_ready() {
 	local id
-	id=$({ echo "$ROOT $KREL"; cat "$VM_DIR"/{guest.c,init.sh,lib-kernel.sh}; } | hash_of)
+	id=$({ echo "$KERNEL_DIR $KREL"; cat "$VM_DIR"/{guest.c,init.sh,lib-kernel.sh}; } | hash_of)
 	INITRD=$CACHE/initrd/$KREL-$id.cpio
 	[ -e "$INITRD" ] || locked "initrd-$KREL" initrd_make || die "no initramfs for $KREL"
 }
@@ -42,7 +52,7 @@ initrd_build() (
 	chmod 755 init
 	gcc -static -O2 -Wall -o vm/guest "$VM_DIR/guest.c"
 	for module in virtio_pci virtiofs overlay virtio_console virtio_blk; do
-		modprobe -d "$ROOT" -S "$KREL" --show-depends "$module"
+		modprobe -d "$KERNEL_DIR/usr" -S "$KREL" --show-depends "$module"
 	done >"$tmp/modules"
 	: >vm/modules
 	while read -r kind file _; do
