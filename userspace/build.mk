@@ -12,7 +12,7 @@ $(BUILD)/tool/%.o: %.c
 	$(CC) $(CFLAGS) $(CORE_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/qcowctl: $(TOOL_OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(TOOL_PKGS)) -lurcu-bp -lzstd -lz -pthread
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(TOOL_PKGS)) -lurcu-bp -pthread
 
 install-tool: tool
 	install -D -m 755 $(BUILD)/qcowctl $(DESTDIR)$(PREFIX)/sbin/qcowctl

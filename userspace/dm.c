@@ -59,9 +59,9 @@ static int say_unreachable(const char *what, int err)
 		return say("%s: refused: %s; a container needs CAP_SYS_ADMIN in "
 			   "the first user namespace",
 			   what, strerror(err));
-	if (access("/dev/mapper/control", F_OK))
-		return say("%s: /dev/mapper/control is not there: does the kernel have "
-			   "device-mapper (modprobe dm_mod)?",
+	if (err == ENODEV || err == ENOENT || err == ENXIO)
+		return say("%s: the kernel has no device-mapper, or /dev/mapper/control is "
+			   "missing (modprobe dm_mod)",
 			   what);
 	return say("%s: device-mapper failed: %s", what, strerror(err));
 }
