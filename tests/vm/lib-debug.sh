@@ -6,7 +6,8 @@
 # debug_ready: the layer exists; sets LAYER.
 debug_ready() {
 	local id input=$RUN_DIR/debug
-	id=$({ echo "$ROOT"; cat "$VM_DIR"/{debug.config,lib-debug.sh}; } | hash_of)
+	# Not the root's own id: more packages there do not make another kernel.
+	id=$({ echo "$SUITE"; cat "$VM_DIR"/{debug.config,lib-debug.sh}; } | hash_of)
 	mkdir "$input"
 	cp "$VM_DIR/debug.config" "$input/"
 	layer_ready kernel-debug "$id" "$ROOT" "$input" debug_build

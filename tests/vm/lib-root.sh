@@ -15,10 +15,10 @@ HOST_NEEDS=(
 
 ROOT_PACKAGES=(
 	# what installs the module and builds the tool
-	dkms gcc make pkg-config libc6-dev libdevmapper-dev libjson-c-dev
+	dkms gcc make pkg-config libc6-dev libdevmapper-dev libjson-c-dev liburcu-dev zlib1g-dev libzstd-dev
 	# what the tests call
-	kmod dmsetup lvm2 udev util-linux mount fdisk parted e2fsprogs xfsprogs btrfs-progs cryptsetup-bin fio
-	qemu-utils strace procps psmisc jq bc file python3-minimal zstd xxd iproute2 attr
+	kmod dmsetup lvm2 udev util-linux mount fdisk gdisk parted kpartx e2fsprogs xfsprogs btrfs-progs cryptsetup-bin fio
+	qemu-utils strace procps psmisc lsof jq bc file python3-minimal zstd xxd iproute2 attr
 	# the first steps of the guest
 	busybox-static
 )
