@@ -131,10 +131,21 @@ static bool table_space(unsigned char c)
 void escape_table_put(FILE *out, const char *word)
 {
 	for (; *word; word++) {
-		if (*word == '\\' || table_space(*word))
-			fputc('\\', out);
-		fputc(*word, out);
+		unsigned char c = *word;
+
+		if (table_space(c) || c < 0x20 || c == 0x7f || c == '\\' || c == '%')
+			fprintf(out, "%%%02X", c);
+		else
+			fputc(c, out);
 	}
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 size_t escape_table_split(const char *line, char ***words)
@@ -149,9 +160,12 @@ size_t escape_table_split(const char *line, char ***words)
 		if (!*line)
 			break;
 		for (len = 0; *line && !table_space(*line); line++) {
-			if (*line == '\\' && line[1])
-				line++;
-			buf[len++] = *line;
+			if (*line == '%' && hex_digit(line[1]) >= 0 && hex_digit(line[2]) >= 0) {
+				buf[len++] = hex_digit(line[1]) << 4 | hex_digit(line[2]);
+				line += 2;
+			} else {
+				buf[len++] = *line;
+			}
 		}
 		*words = xrealloc(*words, nr + 1, sizeof(**words));
 		(*words)[nr++] = xstrndup(buf, len);

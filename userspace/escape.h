@@ -34,9 +34,10 @@ char *escape_utf8(const char *s);
  * @out: where
  * @word: any bytes up to NUL
  *
- * A backslash goes before what device-mapper would split at or eat: backslash
- * and everything the kernel calls white space, 0xa0 among it (a byte of many
- * UTF-8 characters).
+ * Bytes that cannot stand there are written %XX: what the kernel calls white
+ * space (0xa0 among it, a byte of many UTF-8 characters), control characters,
+ * backslash and % itself. Backslashes would not do: device-mapper takes one off,
+ * but libdevmapper doubles each before, so none protects anything.
  */
 void escape_table_put(FILE *out, const char *word);
 

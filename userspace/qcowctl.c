@@ -11,7 +11,7 @@
 #include "verbs.h"
 
 static const struct verb *const verbs[] = {
-	/* in the order of a life */
+	&verb_info,
 	&verb_attach,
 	&verb_detach,
 	&verb_list,

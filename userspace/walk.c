@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <sys/resource.h>
 
+#include "bare.h"
 #include "lock.h"
 #include "say.h"
 #include "walk.h"
@@ -36,8 +37,8 @@ static char *place_of(const char *path)
 }
 
 /* A span of the header as a string, NULL if there is none. */
-static int read_span(struct q2_image *img, const struct link *link, const struct q2_span *span,
-		     const char *what, char **text)
+static int read_span(const struct link *link, const struct q2_span *span, const char *what,
+		     char **text)
 {
 	char *buf;
 	int ret;
@@ -46,7 +47,7 @@ static int read_span(struct q2_image *img, const struct link *link, const struct
 	if (!span->length)
 		return 0;
 	buf = xalloc(span->length + 1);
-	ret = q2_image_span(img, span, buf);
+	ret = q2_file_read(&link->host->file, span->offset, buf, span->length);
 	if (ret)
 		say("%s: %s cannot be read: %s", link->path, what, strerror(-ret));
 	else if (strlen(buf) != span->length)
@@ -58,10 +59,18 @@ static int read_span(struct q2_image *img, const struct link *link, const struct
 	return ret ? -1 : 0;
 }
 
-static int learn_qcow2(struct link *link)
+static int learn_header(struct link *link, const struct q2_header *hdr)
+{
+	link->size = hdr->size;
+	if (read_span(link, &hdr->backing, "the name of the backing file", &link->backing))
+		return -1;
+	return read_span(link, &hdr->backing_format, "the format of the backing file",
+			 &link->backing_format);
+}
+
+static int open_image(struct link *link)
 {
 	struct q2_err err = {""};
-	const struct q2_header *hdr;
 
 	link->img = q2_image_open(&link->host->file, Q2_CACHE_MIN, &err);
 	if (IS_ERR(link->img)) {
@@ -70,30 +79,47 @@ static int learn_qcow2(struct link *link)
 		link->img = NULL;
 		return say("%s: %s", link->path, *err.text ? err.text : strerror(-ret));
 	}
-	hdr = q2_image_header(link->img);
-	link->size = q2_image_size(link->img);
-	if (read_span(link->img, link, &hdr->backing, "the name of the backing file",
-		      &link->backing))
+	return learn_header(link, q2_image_header(link->img));
+}
+
+static int open_bare(struct link *link, bool force_share)
+{
+	struct bare bare;
+
+	if (bare_open(link->path, force_share, &bare))
 		return -1;
-	return read_span(link->img, link, &hdr->backing_format, "the format of the backing file",
-			 &link->backing_format);
+	link->host = bare.host;
+	return learn_header(link, &bare.hdr);
+}
+
+static int open_file(struct link *link, bool force_share)
+{
+	link->host = host_file_open(link->path);
+	if (!link->host)
+		return -1;
+	return force_share ? 0 : lock_for_reading(link->host);
 }
 
 /* Open the image behind link->path and learn what it says of itself. */
 static int open_link(struct link *link, const struct walk_options *options)
 {
-	link->host = host_file_open(link->path);
-	if (!link->host)
-		return -1;
-	if (!options->force_share && lock_for_reading(link->host))
-		return -1;
+	int ret;
+
+	if (options->header_only && !link->raw) {
+		ret = open_bare(link, options->force_share);
+	} else {
+		ret = open_file(link, options->force_share);
+		if (!ret && !link->raw)
+			ret = open_image(link);
+	}
+	if (ret)
+		return ret;
+	/* QEMU reads a raw file to the end of its last sector. */
+	if (link->raw)
+		link->size = round_up(link->host->file.size, (u64)Q2_SECTOR_SIZE);
 	link->block = link->host->block;
 	link->dev = link->host->dev;
 	link->ino = link->host->ino;
-	if (!link->raw)
-		return learn_qcow2(link);
-	/* QEMU reads a raw file to the end of its last sector. */
-	link->size = round_up(link->host->file.size, (u64)Q2_SECTOR_SIZE);
 	return 0;
 }
 

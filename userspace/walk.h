@@ -62,6 +62,8 @@ struct walk {
  * @force_share: take no locks
  * @top_only: do not go below the top
  * @keep: leave files (and so their locks) and images open
+ * @header_only: read headers, but do not open images as the kernel would:
+ *               encrypted ones and the like are walked too
  */
 struct walk_options {
 	const char *format;
@@ -70,6 +72,7 @@ struct walk_options {
 	bool force_share;
 	bool top_only;
 	bool keep;
+	bool header_only;
 };
 
 /**

@@ -64,6 +64,36 @@ static int parse_options(struct q2_table *table, unsigned int argc, char **argv,
 	return 0;
 }
 
+/*
+ * A path with %XX for bytes that cannot stand in a table line, decoded in place.
+ * Not backslashes: libdevmapper doubles each one it is given, so that none of
+ * them protects anything when device-mapper splits the line.
+ */
+static int decode_path(char *path, struct q2_err *err)
+{
+	char *in = path, *out = path;
+
+	while (*in) {
+		u8 byte = *in;
+
+		if (byte == '%') {
+			char digits[] = {in[1], in[1] ? in[2] : 0, 0};
+
+			if (!isxdigit(digits[0]) || !isxdigit(digits[1]) ||
+			    kstrtou8(digits, 16, &byte) || !byte)
+				return q2_err_set(err, EINVAL,
+						  "%.128s: two hex digits come after %%, which is "
+						  "%%25 itself",
+						  in);
+			in += 2;
+		}
+		in++;
+		*out++ = byte;
+	}
+	*out = '\0';
+	return 0;
+}
+
 static int parse_layers(struct q2_table *table, char **argv, struct q2_err *err)
 {
 	unsigned int i;
@@ -73,6 +103,9 @@ static int parse_layers(struct q2_table *table, char **argv, struct q2_err *err)
 		struct q2_disk_layer *layer = &table->layers[table->nr_layers - 1 - i];
 
 		ret = parse_format(argv[2 * i], &layer->format, err);
+		if (ret)
+			return ret;
+		ret = decode_path(argv[2 * i + 1], err);
 		if (ret)
 			return ret;
 		layer->path = kstrdup(argv[2 * i + 1], GFP_KERNEL);
@@ -128,14 +161,20 @@ void q2_table_free(struct q2_table *table)
 	table->layers = NULL;
 }
 
-/* device-mapper splits at white space and takes a backslash off what follows it. */
+/* What device-mapper would split at or eat, what a terminal would obey, and % itself. */
 static unsigned int print_escaped(const char *word, char *result, unsigned int maxlen)
 {
 	unsigned int sz = 0;
 
-	for (; *word; word++)
+	for (; *word; word++) {
+		u8 byte = *word;
+
 		sz += scnprintf(result + sz, maxlen - sz,
-				isspace(*word) || *word == '\\' ? "\\%c" : "%c", *word);
+				isspace(byte) || iscntrl(byte) || byte == '\\' || byte == '%'
+					? "%%%02X"
+					: "%c",
+				byte);
+	}
 	return sz;
 }
 
