@@ -11,7 +11,7 @@ static int read_on(struct q2_file *file, u64 table_offset, u8 **table, size_t *r
 	int ret;
 
 	if (want > *room) {
-		size_t size = max(want, 2 * *room);
+		size_t size = max_t(size_t, max(want, 2 * *room), 4096);
 
 		size = min_t(size_t, size, Q2_MAX_SNAPSHOT_TABLE_BYTES);
 		bigger = kvmalloc(size, GFP_KERNEL);
@@ -32,7 +32,7 @@ static int read_on(struct q2_file *file, u64 table_offset, u8 **table, size_t *r
 struct q2_snapshots *q2_snapshots_load(struct q2_file *file, const struct q2_header *hdr,
 				       struct q2_err *err)
 {
-	size_t room = 4096, have = 0, pos = 0, next = 0;
+	size_t room = 0, have = 0, pos = 0, next = 0;
 	struct q2_snapshots *snaps;
 	u8 *table = NULL;
 	unsigned int i;
@@ -66,7 +66,7 @@ struct q2_snapshots *q2_snapshots_load(struct q2_file *file, const struct q2_hea
 		cond_resched();
 	}
 	snaps->table = table;
-	snaps->len = pos;
+	snaps->len = min(pos, have); /* the last entry is not padded */
 	snaps->nr = hdr->nb_snapshots;
 	return snaps;
 free:

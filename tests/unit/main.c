@@ -10,7 +10,8 @@ const char *test_golden_dir = "build/unit/golden";
 static struct test *tests;
 static pthread_t main_thread;
 static jmp_buf leave;
-static int failed; /* of the test that runs */
+static bool failed; /* the test that runs */
+static bool lost;   /* memory, by a test that failed */
 
 void test_register(struct test *test)
 {
@@ -33,7 +34,7 @@ void test_fail(const char *file, int line, const char *fmt, ...)
 	va_end(args);
 	fputc('\n', stderr);
 	funlockfile(stderr);
-	__atomic_store_n(&failed, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&failed, true, __ATOMIC_RELAXED);
 	if (pthread_equal(pthread_self(), main_thread))
 		longjmp(leave, 1);
 }
@@ -77,15 +78,17 @@ static bool wanted(const char *name, int argc, char **argv)
 
 static bool run(const struct test *test)
 {
-	failed = 0;
+	failed = false;
 	if (!setjmp(leave))
 		test->run();
 	fault_clear();
 	/* Memory that RCU still holds is not lost. */
 	rcu_barrier();
-	if (!failed && __lsan_do_recoverable_leak_check()) {
+	/* A test that was left in the middle leaves memory: from then on nothing is told apart. */
+	lost |= failed;
+	if (!lost && __lsan_do_recoverable_leak_check()) {
 		fprintf(stderr, "%s: memory leaked\n", test->name);
-		failed = 1;
+		failed = lost = true;
 	}
 	return !failed;
 }
