@@ -8,6 +8,8 @@
 #include "hostfile.h"
 #include "say.h"
 
+#define OFFSET_MOST S64_MAX
+
 /* Large enough that reading a table through it costs few calls. */
 #define BOUNCE_BYTES (1U << 20)
 
@@ -142,4 +144,36 @@ void host_file_close(struct host_file *host)
 bool host_file_same(const struct host_file *a, const struct host_file *b)
 {
 	return a->block == b->block && a->dev == b->dev && a->ino == b->ino;
+}
+
+u64 host_file_run(const struct host_file *host, u64 offset, u64 len, bool *data)
+{
+	off_t next;
+
+	*data = true;
+	if (host->block)
+		return len;
+	if (offset > OFFSET_MOST) {
+		*data = false;
+		return len;
+	}
+	next = lseek(host->fd, offset, SEEK_DATA);
+	if (next < 0) {
+		/* No more data; or no such question on this file system. */
+		*data = errno != ENXIO;
+		return len;
+	}
+	*data = next == (off_t)offset;
+	if (*data)
+		next = lseek(host->fd, offset, SEEK_HOLE);
+	if (next <= (off_t)offset)
+		return len;
+	return min(len, (u64)next - offset);
+}
+
+u64 host_file_allocated(const struct host_file *host)
+{
+	struct stat st;
+
+	return fstat(host->fd, &st) ? 0 : (u64)st.st_blocks * 512;
 }

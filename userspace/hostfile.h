@@ -49,6 +49,20 @@ void host_file_close(struct host_file *host);
 /* Are they the same file or the same block device? */
 bool host_file_same(const struct host_file *a, const struct host_file *b);
 
+/**
+ * host_file_run() - does the file hold data there, or a hole?
+ * @host: file
+ * @offset: byte
+ * @len: bytes asked about, at least 1
+ * @data: result; true also where it cannot be known
+ *
+ * Return: bytes from @offset on of which that is true, 1..@len. Past the end is a hole.
+ */
+u64 host_file_run(const struct host_file *host, u64 offset, u64 len, bool *data);
+
+/* Bytes of storage that the file takes; 0 if it cannot be known. */
+u64 host_file_allocated(const struct host_file *host);
+
 /* The q2_file's host_file. */
 static inline struct host_file *to_host_file(struct q2_file *file)
 {
