@@ -57,6 +57,11 @@ set_sysctl hung_task_timeout_secs 100
 set_sysctl hung_task_check_interval_secs 10
 set_sysctl watchdog_thresh 30
 
+# Under emulation the machine came up with one CPU, see lib-boot.sh.
+for cpu in /new/sys/devices/system/cpu/cpu[1-9]*/online; do
+	[ ! -e "$cpu" ] || [ "$($bb cat "$cpu")" = 1 ] || echo 1 >"$cpu"
+done
+
 $bb mkdir /new/run/vm /new/run/lock
 $bb cp /vm/args /vm/guest /new/run/vm/
 exec $bb switch_root /new /run/vm/guest

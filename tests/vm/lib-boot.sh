@@ -111,7 +111,10 @@ qemu_command() {
 		if [ "$ACCEL" = kvm ]; then
 			QEMU+=(-machine q35,accel=kvm,memory-backend=mem -cpu host)
 		else
-			append+=(tsc=reliable)
+			# QEMU may keep a translation of code that another CPU is just patching: it invalidates first and
+			# stores then. The kernel patches itself most of all while it starts, so it starts on one CPU,
+			# and init.sh brings up the others; otherwise one start in fifty dies of a stale breakpoint.
+			append+=(tsc=reliable maxcpus=1)
 			QEMU+=(-machine q35,memory-backend=mem -accel 'tcg,thread=multi' -cpu "$TCG_CPU")
 		fi
 	fi
