@@ -20,6 +20,9 @@
 #include "io/request.h"
 #include "target/table.h"
 
+/* The largest logical block size that Linux has, 64 KiB. */
+#define MAX_BLOCK_SECTORS 128
+
 struct q2_target {
 	struct dm_target *ti;
 	struct q2_table table;
@@ -243,11 +246,18 @@ static int q2_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn f
 {
 	struct q2_target *t = ti->private;
 	unsigned int i;
+	sector_t len;
 	int ret = 0;
 
 	for (i = 0; i < t->table.nr_layers && !ret; i++) {
-		if (t->devs[i])
-			ret = fn(ti, t->devs[i], 0, bdev_nr_sectors(t->devs[i]->bdev), data);
+		if (!t->devs[i])
+			continue;
+		/*
+		 * The length is only checked against the largest block size among
+		 * all devices, which need not divide this one's odd size.
+		 */
+		len = round_down(bdev_nr_sectors(t->devs[i]->bdev), MAX_BLOCK_SECTORS);
+		ret = fn(ti, t->devs[i], 0, len, data);
 	}
 	return ret;
 }
