@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shows: chains made at random over all options of the format read as qemu-img says, with many requests in flight on 2 CPUs
+# needs: vm 6.12 6.1 7.2, qemu-utils, python3, timeout 1500
+
+# Most of them on the kernel that most use: 3 of 5, and 1 of 5 on each of the others.
+images=${IMAGES:-210}
+case $KERNEL in
+6.12) images=$((images - images / 5 * 2)) ;;
+*) images=$((images / 5)) ;;
+esac
+# Long runs take their time.
+tests/differential/run --kernel "$KERNEL" --images "$images" ${SEED:+--seed "$SEED"}

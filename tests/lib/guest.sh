@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What tests use inside the VM. Sourced; set -euo pipefail is the caller's.
+#
+#	/scratch/ext4 xfs btrfs tmpfs	file systems, each on a disk of its own but the last
+#	/dev/vde			a blank disk, handed out in pieces by pool
+#	$T				a directory of this test alone, on ext4
+#	$BIN				programs built on the host
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034
+BIN=$HERE/../bin
+SCRATCH=/scratch
+POOL=/dev/vde
+T=${T:-$SCRATCH/ext4/test}
+
+fail() {
+	echo "FAIL: $*" >&2
+	exit 1
+}
+
+# run COMMAND...: say it, then do it.
+run() {
+	echo "+ $*"
+	"$@"
+}
+
+# want WHAT EXPECTED GOT
+want() {
+	[ "$2" = "$3" ] || fail "$1: expected '$2', got '$3'"
+}
+
+# -- file systems and disks -----------------------------------------------------------------------
+
+scratch_up() {
+	local fs disk=b
+	modprobe -a loop dm-mod
+	for fs in ext4 xfs btrfs; do
+		mkdir -p "$SCRATCH/$fs"
+		"mkfs.$fs" -q "/dev/vd$disk" >/dev/null 2>&1 || fail "mkfs.$fs"
+		mount -t "$fs" "/dev/vd$disk" "$SCRATCH/$fs"
+		disk=$(tr bcd cde <<<"$disk")
+	done
+	mkdir -p "$SCRATCH/tmpfs"
+	mount -t tmpfs -o size=90% tmpfs "$SCRATCH/tmpfs"
+}
+
+# pool NAME BYTES: /dev/mapper/NAME, a piece of the blank disk of BYTES, rounded up to sectors.
+pool() {
+	local next=$SCRATCH/pool.next start sectors=$((($2 + 511) / 512))
+	start=$(cat "$next" 2>/dev/null || echo 0)
+	dmsetup create "$1" --table "0 $sectors linear $POOL $start"
+	# 1 MiB apart, so that a write out of bounds hits nobody's data unseen
+	echo $((start + (sectors + 4095) / 2048 * 2048)) >"$next"
+}
+
+# Only when no piece is in use.
+pool_reset() { rm -f "$SCRATCH/pool.next"; }
+
+# to_block FILE DEVICE: copy; the rest of the last sector is zeroes, not what was there.
+to_block() {
+	local odd=$(($(stat -c %s "$1") % 512))
+	{
+		cat "$1"
+		((!odd)) || head -c $((512 - odd)) /dev/zero
+	} | dd of="$2" bs=1M iflag=fullblock conv=fsync status=none
+	blockdev --flushbufs "$2"
+}
+
+# -- table lines ----------------------------------------------------------------------------------
+
+# word PATH: as it is written in a table line: white space (0xa0 too), controls, \ and % as %XX.
+word() {
+	local LC_ALL=C s=$1 out='' i c
+	if [[ $s =~ ^[!-$\&-[\]^-~]*$ ]]; then
+		printf %s "$s"
+		return
+	fi
+	for ((i = 0; i < ${#s}; i++)); do
+		c=${s:i:1}
+		if [[ $c == [$'\x01'-' \%'$'\x7f\xa0'] || $c == "\\" ]]; then
+			[[ $c == [[:graph:]] && $c != [\\%] ]] || printf -v c '%%%02X' $(($(printf %d "'$c") & 255))
+		fi
+		out+=$c
+	done
+	printf %s "$out"
+}
+
+# size_of FORMAT PATH: guest size in sectors.
+size_of() {
+	local bytes
+	if [ "$1" = qcow2 ]; then
+		bytes=$(peek "$2" 24 8)
+	elif [ -b "$2" ]; then
+		bytes=$(blockdev --getsize64 "$2")
+	else
+		bytes=$((($(stat -Lc %s "$2") + 511) / 512 * 512))
+	fi
+	echo $((bytes / 512))
+}
+
+# table FORMAT PATH [FORMAT PATH]... [-- OPT...]: the whole line, top first, for the whole device.
+table() {
+	local line nr=0 words=() sectors
+	sectors=$(size_of "$1" "$2")
+	while (($#)) && [ "$1" != -- ]; do
+		words+=("$1" "$(word "$2")")
+		nr=$((nr + 1))
+		shift 2
+	done
+	(($# == 0)) || shift
+	line="0 $sectors qcow2 ro $nr ${words[*]}"
+	(($# == 0)) || line+=" $# $*"
+	printf '%s\n' "$line"
+}
+
+# attach NAME FORMAT PATH ...: as table; by device-mapper alone.
+attach() {
+	local name=$1
+	shift
+	table "$@" | dmsetup create --readonly "$name" || fail "attach $name: $* $(log_since_mark | tail -n 2)"
+}
+
+detach() { dmsetup remove --retry "$1"; }
+
+# status_of NAME KEY: the value of KEY=value in its status line.
+status_of() {
+	local token
+	for token in $(dmsetup status "$1"); do
+		[ "${token%%=*}" != "$2" ] || { echo "${token#*=}"; return 0; }
+	done
+	fail "status of $1 has no $2: $(dmsetup status "$1")"
+}
+
+# expected FORMAT PATH FILE: what qemu-img says the disk holds.
+expected() { qemu-img convert -f "$1" -O raw "$2" "$3"; }
+
+# same_as NAME FILE [verify.c's options]: the device holds what FILE holds.
+same_as() {
+	local name=$1 file=$2
+	shift 2
+	"$BIN/verify" "$@" "/dev/mapper/$name" "$file"
+}
+
+# fill FILE OFFSET LENGTH [SEED]: bytes in which no two sectors are alike; sizes with suffix as numfmt reads them.
+fill() {
+	local offset length
+	offset=$(numfmt --from=iec "${2^^}") length=$(numfmt --from=iec "${3^^}")
+	"$BIN/stamp" "${4:-1}" "$length" | dd of="$1" bs=1M seek="$offset" oflag=seek_bytes conv=notrunc iflag=fullblock \
+		status=none
+}
+
+# -- refusals and the kernel log ------------------------------------------------------------------
+
+log_mark() {
+	MARK="dm-qcow2-test mark $RANDOM$RANDOM $*"
+	echo "<5>$MARK" >/dev/kmsg
+}
+
+# sets LOG: the kernel log since the mark. (One process: these are many, and emulation is slow.)
+read_log() {
+	LOG=$(dmesg -t)
+	LOG=${LOG##*"${MARK:-}"}
+	LOG=${LOG#$'\n'}
+}
+
+log_since_mark() {
+	read_log
+	echo "$LOG"
+}
+
+# matches REGEX TEXT: upper and lower case are alike.
+matches() {
+	local rc=0
+	shopt -s nocasematch
+	[[ $2 =~ $1 ]] || rc=1
+	shopt -u nocasematch
+	return $rc
+}
+
+# refused REGEX TABLE-LINE...: the kernel refuses it with one sentence that matches, and says nothing else.
+refused() {
+	local regex=$1 said='' line
+	shift
+	log_mark refused
+	if dmsetup create --readonly refused --table "$*" 2>/dev/null; then
+		dmsetup remove refused
+		fail "accepted: $*"
+	fi
+	read_log
+	while read -r line; do
+		case $line in
+		'device-mapper: table: '*': qcow2: '*)
+			[ -z "$said" ] || fail "a second sentence: $line (first: $said)"
+			said=${line#*: qcow2: } ;;
+		'device-mapper: ioctl: error adding target to table' | '') ;;
+		*) fail "the kernel log also says: $line" ;;
+		esac
+	done <<<"$LOG"
+	[ -n "$said" ] || fail "no sentence for: $*"
+	matches "$regex" "$said" || fail "'$said' does not match '$regex' for: $*"
+	echo "refused: $said"
+}
+
+# unchanged FILE COMMAND...: COMMAND leaves FILE as it is, to the byte and in its times of change.
+unchanged() {
+	local file=$1 before after
+	shift
+	before="$(sha256sum <"$file") $(stat -Lc '%s %y %z' "$file")"
+	"$@"
+	after="$(sha256sum <"$file") $(stat -Lc '%s %y %z' "$file")"
+	want "$file" "$before" "$after"
+}
+
+# -- fields of an image, for tests that break one -------------------------------------------------
+
+# peek FILE OFFSET BYTES: a big-endian number.
+peek() { "$BIN/peek" "$@"; }
+
+# poke FILE OFFSET BYTES VALUE...: big-endian numbers into the file.
+poke() { "$BIN/poke" "$@"; }
