@@ -107,7 +107,8 @@ qemu_command() {
 			-icount 'shift=0,sleep=off,align=off' -rtc 'base=2026-01-01,clock=vm' -seed 1)
 	else
 		# loglevel=5: what is at least a warning goes to the console, the rest only to the log that guest.c sends.
-		append+=(loglevel=5 mitigations=off log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=60)
+		append+=(loglevel=5 mitigations=off log_buf_len=4M rcupdate.rcu_cpu_stall_timeout=60
+			workqueue.watchdog_thresh=60)
 		if [ "$ACCEL" = kvm ]; then
 			QEMU+=(-machine q35,accel=kvm,memory-backend=mem -cpu host)
 		else

@@ -37,8 +37,8 @@ initrd_ready() {
 initrd_make() {
 	[ ! -e "$INITRD" ] || return 0
 	mkdir -p "$CACHE/initrd"
-	rm -f "$CACHE/initrd/$KREL"-*
-	step "making the initramfs for $KREL" "$CACHE/log/initrd-$KREL.log" initrd_build
+	step "making the initramfs for $KREL" "$CACHE/log/initrd-$KREL.log" initrd_build || return 1
+	prune "$CACHE/initrd/$KREL" 4
 }
 
 initrd_build() (

@@ -4,13 +4,30 @@
 
 BOOT_SECONDS=${DM_QCOW2_BOOT_SECONDS:-300}
 
-# Lines at the start of a report, as the kernels 6.1 to 7.2 begin them. Anchored at the start of the message: other
-# lines mention these words and mean no harm ("RETBleed: WARNING: ...", "BIOS bug").
-REPORTS='(\[ )?BUG[: ]|WARNING: |(rcu: )?INFO: (task .* blocked|rcu.* (stall|detected|self-detected)|trying to register)'
-REPORTS+='|watchdog: BUG|.*(hard|soft) ?(LOCKUP|lockup)|.*Oops: |Oops|Kernel panic|kernel BUG at|general protection fault'
-REPORTS+='|.*sleeping function called|(PANIC|invalid opcode|divide error|stack segment|int3|traps: PANIC)'
-REPORTS+='|UBSAN: |KASAN: |KFENCE: |ODEBUG: |refcount_t: |kmemleak: [0-9]+ new|list_(add|del) corruption'
-REPORTS+='|.*(possible (recursive|circular) locking|suspicious RCU)|unreferenced object'
+# How reports begin in the kernels 6.1 to 7.2. Most are anchored at the start of the message: other lines mention these
+# words and mean no harm ("RETBleed: WARNING: ...", "INFO: NMI handler took too long").
+REPORTS=$(paste -sd '|' <<'END'
+(\[ )?BUG[: ]
+WARNING:[ ]
+INFO: (task .* blocked for|trying to register non-static key)
+(rcu: )?INFO: .*(self-detected|detected) .*stall
+watchdog: BUG
+.*hard LOCKUP
+.*kernel BUG at
+(.*: )?Oops
+Kernel panic
+(traps: )?PANIC
+general protection fault
+(invalid opcode|divide error|stack segment|int3):[ ]
+.*sleeping function called from invalid context
+.*possible (recursive|circular) locking detected
+.*suspicious RCU usage
+(UBSAN|KASAN|KFENCE|KCSAN|ODEBUG|refcount_t):[ ]
+list_(add|del) corruption
+slab error
+kmemleak: ([0-9]+ new|unreferenced object)
+END
+)
 PREFIX='^(\[ *[0-9]+\.[0-9]+\] ?)?(\[ *[TC][0-9]+\] ?)?'
 
 # scan_log FILE: show the reports of FILE, if it holds any.
@@ -30,15 +47,21 @@ console_end() {
 	tail -n 40 "$RUN_DIR/console" | sed 's/^/    /' >&2
 }
 
+# QEMU may have images to close; the file servers have nothing.
 stop_vm() {
-	local pid
-	for pid in "${HELPERS[@]}"; do
+	local pid tries
+	if [ -n "$QEMU_PID" ]; then
+		kill "$QEMU_PID" 2>/dev/null || true
+		for ((tries = 0; tries < 100; tries++)); do
+			kill -0 "$QEMU_PID" 2>/dev/null || break
+			sleep 0.05
+		done
+	fi
+	for pid in $QEMU_PID "${HELPERS[@]}"; do
 		kill -KILL "$pid" 2>/dev/null || true
-	done
-	for pid in "${HELPERS[@]}"; do
 		wait "$pid" 2>/dev/null || true
 	done
-	HELPERS=()
+	HELPERS=() QEMU_PID=
 }
 
 # await WORD SECONDS: read lines of the guest into VERDICT until one begins with WORD. Fails when QEMU ended or time is up.
@@ -59,12 +82,11 @@ await() {
 
 file_size() { stat -c %s "$1" 2>/dev/null || echo 0; }
 
-# Wait until the host has every byte that the guest says it sent.
+# await_output "NAME BYTES"...: wait until the host has every byte that the guest says it sent.
 await_output() {
-	local name want tries=0
-	for name in "stdout $1" "stderr $2" "log $3"; do
-		want=${name#* }
-		while (($(file_size "$RUN_DIR/${name% *}") < want)); do
+	local stream tries=0
+	for stream in "$@"; do
+		while (($(file_size "$RUN_DIR/${stream% *}") < ${stream#* })); do
 			if ((++tries == 500)) || ! kill -0 "$QEMU_PID" 2>/dev/null; then
 				die "lost output of the guest"
 			fi
@@ -80,7 +102,6 @@ watch_vm() {
 	exec {verdict_fd}<>"$RUN_DIR/verdict.out"
 	"${QEMU[@]}" >"$RUN_DIR/qemu.log" 2>&1 </dev/null {verdict_fd}>&- &
 	QEMU_PID=$!
-	HELPERS+=("$QEMU_PID")
 	# tail ends, having shown everything, when QEMU has ended.
 	tail -c +1 -s 0.1 -f --pid="$QEMU_PID" "$RUN_DIR/stdout" 2>/dev/null {verdict_fd}>&- &
 	streams+=("$!")
@@ -100,11 +121,12 @@ watch_vm() {
 	fi
 	if ((rc == 0)); then
 		read -r _ status out err log before after <<<"$VERDICT"
-		await_output "$out" "$err" "$log"
+		await_output "stdout $out" "stderr $err" "log $log"
 	fi
 	stop_vm
 	wait "${streams[@]}" 2>/dev/null || true
-	[ -z "$CONSOLE" ] || cat "$RUN_DIR/log" "$RUN_DIR/console" >"$CONSOLE"
+	# The console has what a dying kernel could not send any more.
+	[ -z "$CONSOLE" ] || { cat "$RUN_DIR/log"; ((rc == 0)) || cat "$RUN_DIR/console"; } >"$CONSOLE"
 
 	case $rc in
 	1 | 3)
