@@ -38,23 +38,33 @@ void refcounts_close(struct refcounts *refcounts)
 	*refcounts = (struct refcounts){0};
 }
 
+int refcounts_block(const struct refcounts *refcounts, u64 block, u64 *offset)
+{
+	const struct q2_geometry *geo = refcounts->geo;
+
+	*offset = 0;
+	if (block >= refcounts->nr_blocks)
+		return 0;
+	*offset = refcounts->table[block] & Q2_REFTABLE_OFFSET_MASK;
+	if (q2_offset_into_cluster(geo, *offset) || *offset > Q2_MAX_OFFSET - geo->cluster_size)
+		return -EUCLEAN;
+	return 0;
+}
+
 int refcounts_get(struct refcounts *refcounts, u64 cluster, u64 *count)
 {
 	const struct q2_geometry *geo = refcounts->geo;
 	u32 slice_bytes = q2_cache_slice_bytes(refcounts->cache);
 	u32 per_slice = (slice_bytes * 8) >> geo->refcount_order;
 	u32 index = cluster & ((1U << geo->refblock_bits) - 1);
-	u64 block = cluster >> geo->refblock_bits, offset;
 	struct q2_slice *slice;
+	u64 offset;
+	int ret;
 
 	*count = 0;
-	if (block >= refcounts->nr_blocks)
-		return 0;
-	offset = refcounts->table[block] & Q2_REFTABLE_OFFSET_MASK;
-	if (!offset)
-		return 0;
-	if (q2_offset_into_cluster(geo, offset))
-		return -EUCLEAN;
+	ret = refcounts_block(refcounts, cluster >> geo->refblock_bits, &offset);
+	if (ret || !offset)
+		return ret;
 	slice = q2_cache_get(refcounts->cache, offset + (u64)(index / per_slice) * slice_bytes);
 	if (IS_ERR(slice))
 		return PTR_ERR(slice);

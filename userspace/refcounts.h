@@ -34,12 +34,23 @@ int refcounts_open(struct refcounts *refcounts, struct q2_file *file, const stru
 void refcounts_close(struct refcounts *refcounts);
 
 /**
+ * refcounts_block() - where the refcount block is
+ * @refcounts: reader
+ * @block: its number
+ * @offset: result, bytes; 0 if there is none
+ *
+ * Return: 0, or -EUCLEAN if it cannot be there: not at a cluster boundary, or
+ * beyond any possible file.
+ */
+int refcounts_block(const struct refcounts *refcounts, u64 block, u64 *offset);
+
+/**
  * refcounts_get() - the refcount of a cluster
  * @refcounts: reader
  * @cluster: host offset / cluster size
  * @count: result; 0 where no block is
  *
- * Return: 0; -EUCLEAN if the block is not at a cluster boundary, -errno of the file.
+ * Return: 0; -EUCLEAN of refcounts_block(), -errno of the file.
  */
 int refcounts_get(struct refcounts *refcounts, u64 cluster, u64 *count);
 

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* References counted for a window of the file, and compared with its refcounts. */
+#include "check-internal.h"
+
+bool window_has(const struct window *window, u64 cluster)
+{
+	return cluster >= window->first && cluster - window->first < window->nr;
+}
+
+u64 window_get(const struct window *window, u64 cluster)
+{
+	u64 i = cluster - window->first;
+
+	return window->wide ? ((u32 *)window->counts)[i] : ((u16 *)window->counts)[i];
+}
+
+static void count_up(struct check *check, u64 cluster)
+{
+	struct window *window = &check->window;
+	u64 i = cluster - window->first;
+
+	if (window_get(window, cluster) == window->most) {
+		check_print("ERROR: more references to the cluster at 0x%llx than a refcount of %u "
+			    "bits can hold",
+			    cluster << check->bare->geo.cluster_bits,
+			    1U << check->bare->geo.refcount_order);
+		check->res->corruptions++;
+	} else if (window->wide) {
+		((u32 *)window->counts)[i]++;
+	} else {
+		((u16 *)window->counts)[i]++;
+	}
+}
+
+void window_reference(struct check *check, u64 offset, u64 len)
+{
+	const struct q2_geometry *geo = &check->bare->geo;
+	const struct window *window = &check->window;
+	u64 size = check->bare->host->file.size;
+	u64 first, last;
+
+	if (!len)
+		return;
+	/* The last cluster of a file may be short, so a reference may end past it. */
+	if (offset + len > size && offset + len - size >= geo->cluster_size) {
+		check_corrupt(check,
+			      "reference beyond the end of the file: offset 0x%llx, %llu bytes",
+			      offset, len);
+		return;
+	}
+	first = offset >> geo->cluster_bits;
+	last = (offset + len - 1) >> geo->cluster_bits;
+	if (last >= check->nr_clusters)
+		check->nr_clusters = last + 1;
+	first = max(first, window->first);
+	last = min(last, window->first + window->nr - 1);
+	for (; first <= last; first++)
+		count_up(check, first);
+}
+
+static void compare(struct check *check, u64 cluster, u64 refcount)
+{
+	u64 references = window_get(&check->window, cluster);
+
+	if (refcount || references)
+		check->highest = cluster;
+	if (refcount == references)
+		return;
+	check_print("%s cluster %llu refcount=%llu reference=%llu",
+		    refcount < references ? "ERROR" : "Leaked", cluster, refcount, references);
+	if (refcount < references)
+		check->res->corruptions++;
+	else
+		check->res->leaks++;
+}
+
+/* The clusters whose refcounts are in one refcount block, as far as the window goes. */
+static int compare_block(struct check *check, u64 block, u64 first, u64 end, void *buf)
+{
+	const struct q2_geometry *geo = &check->bare->geo;
+	u32 mask = (1U << geo->refblock_bits) - 1;
+	u64 offset, i;
+	int ret;
+
+	if (refcounts_block(&check->refcounts, block, &offset)) {
+		check_print("ERROR: refcount block %llu cannot be read: no refcounts for clusters "
+			    "%llu to %llu",
+			    block, first, end - 1);
+		check->res->errors += end - first;
+		return 0;
+	}
+	if (offset) {
+		ret = q2_file_read(&check->bare->host->file, offset, buf, geo->cluster_size);
+		if (ret)
+			return ret;
+	}
+	for (i = first; i < end; i++)
+		compare(check, i, offset ? q2_refcount_get(geo, buf, i & mask) : 0);
+	return 0;
+}
+
+int window_compare(struct check *check)
+{
+	const struct q2_geometry *geo = &check->bare->geo;
+	u64 first = check->window.first, next;
+	u64 end = min(first + check->window.nr, check->nr_clusters);
+	void *buf = kvmalloc(geo->cluster_size, GFP_KERNEL);
+	int ret = buf ? 0 : -ENOMEM;
+
+	for (; !ret && first < end; first = next) {
+		u64 block = first >> geo->refblock_bits;
+
+		next = min((block + 1) << geo->refblock_bits, end);
+		ret = compare_block(check, block, first, next, buf);
+	}
+	kvfree(buf);
+	return ret;
+}
