@@ -40,7 +40,7 @@ bad 'refcount table' 48 8 65537
 bad 'refcount table' 48 8 $((0x7fffffffffff0000))
 bad 'snapshot' 60 4 65537 64 8 65536
 bad 'snapshot' 60 4 1 64 8 65537
-bad 'snapshot' 60 4 1 64 8 $((0x7fffffffffff0000))
+bad 'snapshot' 60 4 65536 64 8 $((0x7fffffffffff0000))
 bad 'backing' 8 8 1000 16 4 1024
 bad 'backing' 8 8 65536 16 4 4
 bad 'backing' 8 8 65530 16 4 100

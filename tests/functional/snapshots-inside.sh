@@ -20,11 +20,13 @@ attach disk qcow2 "$T/image"
 same_as disk "$T/expected"
 detach disk
 
-# the L1 table of a snapshot out of place, and extra data without end
+# extra data over its limit
 at=$(peek "$T/image" 64 8)
-cp "$T/image" "$T/bad"
-poke "$T/bad" "$at" 8 $(($(peek "$T/image" "$at" 8) + 8))
-unchanged "$T/bad" refused 'snapshot' "0 8192 qcow2 ro 1 qcow2 $T/bad"
-cp "$T/image" "$T/bad"
-poke "$T/bad" $((at + 36)) 4 2000
-unchanged "$T/bad" refused 'snapshot' "0 8192 qcow2 ro 1 qcow2 $T/bad"
+for field in '36 4 2000' '36 4 4294967295'; do
+	cp "$T/image" "$T/bad"
+	# shellcheck disable=SC2086
+	set -- $field
+	poke "$T/bad" $((at + $1)) "$2" "$3"
+	if qemu-img info "$T/bad" >/dev/null 2>&1; then fail "qemu-img opens it"; fi
+	unchanged "$T/bad" refused 'snapshot' "0 8192 qcow2 ro 1 qcow2 $T/bad"
+done

@@ -69,17 +69,17 @@ to_block() {
 
 # -- table lines ----------------------------------------------------------------------------------
 
-# word PATH: as it is written in a table line: white space (0xa0 too), controls, \ and % as %XX.
+# word PATH: as it is written in a table line: white space (0xa0 too), controls, \, % and # (dmsetup's comments) as %XX.
 word() {
 	local LC_ALL=C s=$1 out='' i c
-	if [[ $s =~ ^[!-$\&-[\]^-~]*$ ]]; then
+	if [[ $s =~ ^[!\"$\&-[\]^-~]*$ ]]; then
 		printf %s "$s"
 		return
 	fi
 	for ((i = 0; i < ${#s}; i++)); do
 		c=${s:i:1}
-		if [[ $c == [$'\x01'-' \%'$'\x7f\xa0'] || $c == "\\" ]]; then
-			[[ $c == [[:graph:]] && $c != [\\%] ]] || printf -v c '%%%02X' $(($(printf %d "'$c") & 255))
+		if [[ $c == [[:cntrl:]$' %#\\\xa0'] ]]; then
+			printf -v c '%%%02X' $(($(printf %d "'$c") & 255))
 		fi
 		out+=$c
 	done
