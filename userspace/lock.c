@@ -38,31 +38,53 @@ static int held_elsewhere(int fd, int byte)
 	return fl.l_type != F_UNLCK;
 }
 
+/*
+ * Take bytes, then look whether another holds one that contradicts. Return: 0,
+ * also where there are no such locks; -EAGAIN: another does; -errno.
+ */
+static int acquire(int fd, const int *mine, size_t nr_mine, const int *others, size_t nr_others)
+{
+	size_t i;
+	int ret;
+
+	for (i = 0; i < nr_mine; i++) {
+		ret = hold(fd, mine[i]);
+		if (ret == -EINVAL || ret == -ENOLCK || ret == -EOPNOTSUPP || ret == -ENOSYS)
+			return 0;
+		if (ret)
+			return ret == -EACCES ? -EAGAIN : ret;
+	}
+	for (i = 0; i < nr_others; i++)
+		if (held_elsewhere(fd, others[i]) > 0)
+			return -EAGAIN;
+	return 0;
+}
+
 int lock_for_reading(struct host_file *host)
 {
 	static const int mine[] = {HELD + CONSISTENT_READ, UNSHARED + WRITE, UNSHARED + RESIZE};
 	static const int others[] = {UNSHARED + CONSISTENT_READ, HELD + WRITE, HELD + RESIZE};
-	unsigned int i;
-	int ret;
+	int ret = acquire(host->fd, mine, ARRAY_SIZE(mine), others, ARRAY_SIZE(others));
 
-	for (i = 0; i < ARRAY_SIZE(mine); i++) {
-		ret = hold(host->fd, mine[i]);
-		if (ret == -EINVAL || ret == -ENOLCK || ret == -EOPNOTSUPP || ret == -ENOSYS)
-			return 0;
-		if (ret && ret != -EAGAIN && ret != -EACCES)
-			return say("%s: cannot be locked: %s", host->path, strerror(-ret));
-		if (ret)
-			goto conflict;
-	}
-	for (i = 0; i < ARRAY_SIZE(others); i++) {
-		ret = held_elsewhere(host->fd, others[i]);
-		if (ret > 0)
-			goto conflict;
-	}
-	return 0;
+	if (ret == -EAGAIN)
+		return say("%s is in use by a program that writes it (QEMU, qemu-img, qemu-nbd or "
+			   "an attached device); end that, or read it all the same with -U "
+			   "(--force-share)",
+			   host->path);
+	return ret ? say("%s: cannot be locked: %s", host->path, strerror(-ret)) : 0;
+}
 
-conflict:
-	return say("%s is in use by a program that writes it (QEMU, qemu-img, qemu-nbd or an "
-		   "attached device); end that, or read it all the same with -U (--force-share)",
-		   host->path);
+int lock_for_replacing(int fd, const char *path)
+{
+	static const int mine[] = {HELD + WRITE, HELD + RESIZE, UNSHARED + WRITE,
+				   UNSHARED + RESIZE};
+	static const int others[] = {UNSHARED + WRITE, UNSHARED + RESIZE, HELD + WRITE,
+				     HELD + RESIZE};
+	int ret = acquire(fd, mine, ARRAY_SIZE(mine), others, ARRAY_SIZE(others));
+
+	if (ret == -EAGAIN)
+		return say("%s is in use as an image (by QEMU, qemu-img, qemu-nbd or an attached "
+			   "device)",
+			   path);
+	return ret ? say("%s: cannot be locked: %s", path, strerror(-ret)) : 0;
 }

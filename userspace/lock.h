@@ -20,4 +20,14 @@
  */
 int lock_for_reading(struct host_file *host);
 
+/**
+ * lock_for_replacing() - make sure that nobody uses an image, not even for reading
+ * @fd: file, open for writing
+ * @path: its name, for the sentence
+ *
+ * The lock goes when @fd is closed. Return: 0, or -1 after having said who is in
+ * the way.
+ */
+int lock_for_replacing(int fd, const char *path);
+
 #endif

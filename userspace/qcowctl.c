@@ -11,7 +11,8 @@
 #include "verbs.h"
 
 static const struct verb *const verbs[] = {
-	&verb_info, &verb_check, &verb_map, &verb_attach, &verb_detach, &verb_list, &verb_status,
+	&verb_create, &verb_info,   &verb_check, &verb_map,
+	&verb_attach, &verb_detach, &verb_list,	 &verb_status,
 };
 
 #define NR_VERBS (sizeof(verbs) / sizeof(verbs[0]))
