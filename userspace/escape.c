@@ -133,7 +133,7 @@ void escape_table_put(FILE *out, const char *word)
 	for (; *word; word++) {
 		unsigned char c = *word;
 
-		if (table_space(c) || c < 0x20 || c == 0x7f || c == '\\' || c == '%')
+		if (table_space(c) || c < 0x20 || c == 0x7f || c == '\\' || c == '%' || c == '#')
 			fprintf(out, "%%%02X", c);
 		else
 			fputc(c, out);

@@ -170,7 +170,8 @@ static unsigned int print_escaped(const char *word, char *result, unsigned int m
 		u8 byte = *word;
 
 		sz += scnprintf(result + sz, maxlen - sz,
-				isspace(byte) || iscntrl(byte) || byte == '\\' || byte == '%'
+				isspace(byte) || iscntrl(byte) || byte == '\\' || byte == '%' ||
+						byte == '#'
 					? "%%%02X"
 					: "%c",
 				byte);
