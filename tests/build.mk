@@ -1,1 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# No built-in rules: make would take NAME.sh for the source of NAME.
+.SUFFIXES:
+include tests/unit/build.mk

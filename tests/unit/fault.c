@@ -2,46 +2,66 @@
 /* Allocations and reads that fail when told to. */
 #include "fault.h"
 
-static long alloc_left, read_left; /* 0: no fault is due */
+/* What is still to come before something fails; off while 0. All accesses are atomic. */
+struct fault {
+	long left;
+	bool on;
+};
+
+static struct fault alloc_fault, read_fault;
 static bool hit;
 
-/* Count down and tell whether this is the one. */
-static bool due(long *left)
+/* Count down and tell whether this one fails. */
+static bool due(struct fault *fault)
 {
-	if (__atomic_load_n(left, __ATOMIC_RELAXED) <= 0 ||
-	    __atomic_sub_fetch(left, 1, __ATOMIC_RELAXED))
+	long left;
+
+	if (!READ_ONCE(fault->left))
 		return false;
-	__atomic_store_n(&hit, true, __ATOMIC_RELAXED);
+	/* Below zero the fault has been, and stays if it is to stay. */
+	left = __atomic_sub_fetch(&fault->left, 1, __ATOMIC_RELAXED);
+	if (!left)
+		WRITE_ONCE(fault->left, -1);
+	if (left > 0 || (left < 0 && !READ_ONCE(fault->on)))
+		return false;
+	WRITE_ONCE(hit, true);
 	return true;
 }
 
-void fault_alloc(unsigned long nth)
+static void arm(struct fault *fault, unsigned long nth, bool on)
 {
-	fault_clear();
-	alloc_left = nth;
+	WRITE_ONCE(fault->on, on);
+	WRITE_ONCE(fault->left, nth);
 }
 
-void fault_read(unsigned long nth)
+void fault_alloc(unsigned long nth, bool on)
 {
 	fault_clear();
-	read_left = nth;
+	arm(&alloc_fault, nth, on);
+}
+
+void fault_read(unsigned long nth, bool on)
+{
+	fault_clear();
+	arm(&read_fault, nth, on);
 }
 
 void fault_clear(void)
 {
-	alloc_left = read_left = 0;
-	hit = false;
+	arm(&alloc_fault, 0, false);
+	arm(&read_fault, 0, false);
+	WRITE_ONCE(hit, false);
 }
 
 bool fault_hit(void)
 {
-	return __atomic_load_n(&hit, __ATOMIC_RELAXED);
+	return READ_ONCE(hit);
 }
 
 void *q2_env_alloc(size_t size)
 {
 	/* No alignment beyond malloc's: nothing here reads with O_DIRECT. */
-	return due(&alloc_left) ? NULL : malloc(size);
+	return due(&alloc_fault) ? NULL : malloc(size);
 }
 
 static int mem_read(struct q2_file *file, u64 offset, void *buf, size_t len)
@@ -50,7 +70,7 @@ static int mem_read(struct q2_file *file, u64 offset, void *buf, size_t len)
 	size_t got = 0;
 
 	__atomic_add_fetch(&mem->reads, 1, __ATOMIC_RELAXED);
-	if (due(&read_left))
+	if (due(&read_fault))
 		return -EIO;
 	if (offset < file->size)
 		got = min((u64)len, file->size - offset);

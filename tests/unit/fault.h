@@ -8,10 +8,10 @@
 
 #include "image/file.h"
 
-/* Fail the @nth allocation from now on, 1 is the next; 0: none. */
-void fault_alloc(unsigned long nth);
+/* Fail the @nth allocation from now on, 1 is the next; with @on all after it, too. */
+void fault_alloc(unsigned long nth, bool on);
 /* Fail the @nth read with -EIO, likewise. */
-void fault_read(unsigned long nth);
+void fault_read(unsigned long nth, bool on);
 /* Fail nothing any more. */
 void fault_clear(void);
 /* Has a fault that was asked for happened? */

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shows: images made by QEMU in every layout give QEMU's bytes and map, and are refused where QEMU refuses them
+# needs: compiler, qemu-utils; timeout 600
+"$TOP/tests/deps" tool qemu unit
+make -s -C "$TOP" unit-build unit-golden
+Q2_GOLDEN=$TOP/build/unit/golden ASAN_OPTIONS=exitcode=99 "$TOP/build/unit/asan" golden image_reads
