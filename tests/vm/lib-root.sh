@@ -89,7 +89,7 @@ root_make() {
 	[ ! -e "$path/.complete" ] || return 0
 	host_packages
 	rm -rf "$path"
-	step "making the $suite root with mmdebstrap (one to three minutes)" "$CACHE/log/root-$suite.log" \
+	step "making the $suite root with mmdebstrap" "$CACHE/log/root-$suite.log" \
 		root_mmdebstrap "$suite" "$path" || { rm -rf "$path"; return 1; }
 	touch "$path/.complete"
 	prune "$CACHE/roots/$suite" 1

@@ -131,16 +131,17 @@ watch_vm() {
 	case $rc in
 	1 | 3)
 		say "the VM died$( ((rc == 1)) || echo ' before the command began')"
-		cat "$RUN_DIR/qemu.log" >&2
+		head -n 40 "$RUN_DIR/qemu.log" >&2
 		scan_logs || console_end
 		exit 125 ;;
-	2 | 4)
-		if ((rc == 2)); then
-			say "the command did not end within $TIMEOUT s (--timeout); the end of the kernel log:"
-		else
-			say "the VM did not reach the command within $BOOT_SECONDS s"
-		fi
+	2)
+		say "the command did not end within $TIMEOUT s (--timeout); the end of the kernel log:"
 		tail -n 60 "$RUN_DIR/log" | sed 's/^/    /' >&2
+		scan_logs || true
+		exit 125 ;;
+	4)
+		say "the VM did not reach the command within $BOOT_SECONDS s"
+		head -n 40 "$RUN_DIR/qemu.log" >&2
 		scan_logs || console_end
 		exit 125 ;;
 	esac
