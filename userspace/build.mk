@@ -16,5 +16,8 @@ $(BUILD)/qcowctl: $(TOOL_OBJ)
 
 install-tool: tool
 	install -D -m 755 $(BUILD)/qcowctl $(DESTDIR)$(PREFIX)/sbin/qcowctl
+	install -D -m 644 userspace/qcowctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/qcowctl.8
+	install -D -m 644 userspace/completion.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/qcowctl
 
 -include $(TOOL_OBJ:.o=.d)

@@ -169,7 +169,8 @@ void options_help(FILE *out, const struct verb *verb)
 		fprintf(out, "\n%s\n", verb->description);
 	fputs("\nOptions:\n", out);
 	for (spec = verb->options; spec->name; spec++)
-		help_option(out, spec);
+		if (spec->help)
+			help_option(out, spec);
 	help_option(out, &help_spec);
 }
 
@@ -182,6 +183,8 @@ void options_complete(FILE *out, const struct verb *verb)
 		const char *kind = spec->value ? "value" : "switch";
 		const char *how = spec->complete ? spec->complete : "";
 
+		if (!spec->help)
+			continue;
 		fprintf(out, "%s\t%s\t--%s\t%s\n", verb->name, kind, spec->name, how);
 		if (spec->key < OPT_LONG)
 			fprintf(out, "%s\t%s\t-%c\t%s\n", verb->name, kind, spec->key, how);

@@ -19,7 +19,8 @@
  * @key: its letter, or a number from OPT_LONG on if it has none
  * @name: long name without dashes
  * @value: what its value is called in the help; NULL: a switch
- * @help: one or two lines
+ * @help: one or two lines; NULL: known, so that it can be refused by name, but not
+ *        shown
  * @complete: how a shell completes the value: "file", "directory", "device",
  *            or the words themselves, separated by spaces; NULL: not at all
  */

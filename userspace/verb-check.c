@@ -27,6 +27,7 @@ static const struct option_spec options[] = {
 	 NULL},
 	{'U', "force-share", NULL, "check it even if another program writes it", NULL},
 	{'J', "json", NULL, "JSON", NULL},
+	{'r', "repair", "leaks|all", NULL, NULL},
 	{},
 };
 
@@ -88,6 +89,11 @@ static int run(const struct args *args)
 
 	if (memory && (size_parse(memory, &bytes) || bytes < CHECK_MEMORY_LEAST))
 		return usage_error(args->verb, "check: \"%s\" is no size of 4K or more", memory);
+	if (args_has(args, 'r')) {
+		say("repairing comes with writing and is not served yet; qemu-img check -r does it "
+		    "while the image is not attached");
+		return CHECK_FAILED;
+	}
 	ret = bare_open(args->word[0], args_has(args, 'U'), &bare);
 	if (ret)
 		return ret == BARE_FOREIGN ? CHECK_FOREIGN : CHECK_FAILED;
