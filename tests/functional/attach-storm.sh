@@ -16,7 +16,7 @@ done
 
 storm() {
 	local n round
-	for round in $(seq 12); do
+	for round in $(seq 9); do
 		n=$((1 + (round + $1) % 2))
 		attach "disk$1" qcow2 "$T/top$n" qcow2 "$T/base"
 		same_as "disk$1" "$T/expected$n" -r 40 -s "$round" >/dev/null
