@@ -2,3 +2,5 @@
 # No built-in rules: make would take NAME.sh for the source of NAME.
 .SUFFIXES:
 include tests/unit/build.mk
+include tests/fuzz/build.mk
+include tests/tool/build.mk
