@@ -103,7 +103,7 @@ static struct leaf *find(const struct q2_map *map, u64 index)
 {
 	struct leaf *leaf;
 
-	hlist_for_each_entry_rcu (leaf, bucket(map, index), node) {
+	hlist_for_each_entry_rcu(leaf, bucket(map, index), node) {
 		if (leaf->index == index)
 			return leaf;
 	}

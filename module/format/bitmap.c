@@ -16,10 +16,10 @@
 static int q2_verify_bitmap(const struct q2_bitmap *bm, u8 type, size_t offset, struct q2_err *err)
 {
 	if (type != Q2_BITMAP_TYPE_DIRTY)
-		return q2_err_set(err, EINVAL,
-				  "the bitmap at byte %zu of the directory has type %u, only 1 "
-				  "(dirty tracking) exists",
-				  offset, type);
+		return q2_err_set(
+			err, EINVAL,
+			"the bitmap at byte %zu of the directory has type %u, only 1 (dirty tracking) exists",
+			offset, type);
 	/*
 	 * QEMU knows no extra data and refuses flag 2; the spec defines both,
 	 * and extra data own no clusters.
@@ -30,16 +30,16 @@ static int q2_verify_bitmap(const struct q2_bitmap *bm, u8 type, size_t offset, 
 				  offset, (u32)(bm->flags & ~Q2_BITMAP_FLAGS_KNOWN));
 	if (bm->granularity_bits < Q2_MIN_BITMAP_GRANULARITY_BITS ||
 	    bm->granularity_bits > Q2_MAX_BITMAP_GRANULARITY_BITS)
-		return q2_err_set(err, EINVAL,
-				  "the bitmap at byte %zu of the directory has granularity_bits "
-				  "%u, it must be %u to %u",
-				  offset, bm->granularity_bits, Q2_MIN_BITMAP_GRANULARITY_BITS,
-				  Q2_MAX_BITMAP_GRANULARITY_BITS);
+		return q2_err_set(
+			err, EINVAL,
+			"the bitmap at byte %zu of the directory has granularity_bits %u, it must be %u to %u",
+			offset, bm->granularity_bits, Q2_MIN_BITMAP_GRANULARITY_BITS,
+			Q2_MAX_BITMAP_GRANULARITY_BITS);
 	if (bm->name.length > Q2_MAX_BITMAP_NAME)
-		return q2_err_set(err, EINVAL,
-				  "the bitmap at byte %zu of the directory has a name of %u bytes, "
-				  "the limit is %u",
-				  offset, bm->name.length, Q2_MAX_BITMAP_NAME);
+		return q2_err_set(
+			err, EINVAL,
+			"the bitmap at byte %zu of the directory has a name of %u bytes, the limit is %u",
+			offset, bm->name.length, Q2_MAX_BITMAP_NAME);
 	return 0;
 }
 

@@ -117,10 +117,10 @@ static int q2_ext_crypto(const struct q2_ext_area *area, const struct q2_ext *ex
 	u64 offset, length;
 
 	if (hdr->crypt_method != Q2_CRYPT_LUKS)
-		return q2_err_set(err, EINVAL,
-				  "an encryption header extension stands beside encryption method "
-				  "%u, only LUKS (2) has one",
-				  hdr->crypt_method);
+		return q2_err_set(
+			err, EINVAL,
+			"an encryption header extension stands beside encryption method %u, only LUKS (2) has one",
+			hdr->crypt_method);
 	if (ext->length != sizeof(d))
 		return q2_err_set(err, EINVAL,
 				  "the encryption header extension has %u bytes instead of %zu",
@@ -163,11 +163,11 @@ static int q2_verify_extension(const struct q2_ext_area *area, const struct q2_e
 			       struct q2_err *err)
 {
 	if (ext->offset > area->end || ext->length > area->end - ext->offset)
-		return q2_err_set(err, EINVAL,
-				  "the header extension 0x%08x at offset %u has %u bytes and "
-				  "leaves the extension area, which ends at %u",
-				  ext->type, (u32)(ext->offset - sizeof(struct q2_disk_ext)),
-				  ext->length, area->end);
+		return q2_err_set(
+			err, EINVAL,
+			"the header extension 0x%08x at offset %u has %u bytes and leaves the extension area, which ends at %u",
+			ext->type, (u32)(ext->offset - sizeof(struct q2_disk_ext)), ext->length,
+			area->end);
 	return 0;
 }
 

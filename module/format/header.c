@@ -71,10 +71,10 @@ static int q2_verify_backing_name(const struct q2_disk_header *d, const struct q
 				  "the backing file name has %u bytes, the limit is %u", size,
 				  Q2_MAX_BACKING_NAME);
 	if (size > cluster_size - offset)
-		return q2_err_set(err, EINVAL,
-				  "the backing file name at offset 0x%llx has %u bytes and leaves "
-				  "the first cluster",
-				  offset, size);
+		return q2_err_set(
+			err, EINVAL,
+			"the backing file name at offset 0x%llx has %u bytes and leaves the first cluster",
+			offset, size);
 	return 0;
 }
 
@@ -106,19 +106,19 @@ static int q2_verify_features(const struct q2_header *hdr, struct q2_err *err)
 	u64 unknown = hdr->incompatible & ~Q2_INCOMPAT_KNOWN;
 
 	if (unknown)
-		return q2_err_set(err, EOPNOTSUPP,
-				  "the image uses unknown incompatible features (bits 0x%llx), a "
-				  "newer version is needed",
-				  unknown);
+		return q2_err_set(
+			err, EOPNOTSUPP,
+			"the image uses unknown incompatible features (bits 0x%llx), a newer version is needed",
+			unknown);
 	if (hdr->incompatible & Q2_INCOMPAT_EXTL2 && hdr->cluster_bits < Q2_EXTL2_MIN_CLUSTER_BITS)
 		return q2_err_set(err, EINVAL,
 				  "extended L2 entries need cluster_bits of at least %u, it is %u",
 				  Q2_EXTL2_MIN_CLUSTER_BITS, hdr->cluster_bits);
 	/* QEMU: such an image cannot be used, nothing says where its data are. */
 	if (hdr->autoclear & Q2_AUTOCLEAR_RAW_DATA && !(hdr->incompatible & Q2_INCOMPAT_DATA_FILE))
-		return q2_err_set(err, EINVAL,
-				  "autoclear feature bit 1 (raw external data) is set without "
-				  "incompatible bit 2 (external data file)");
+		return q2_err_set(
+			err, EINVAL,
+			"autoclear feature bit 1 (raw external data) is set without incompatible bit 2 (external data file)");
 	return 0;
 }
 
@@ -126,10 +126,10 @@ static int q2_verify_features(const struct q2_header *hdr, struct q2_err *err)
 static int q2_verify_crypt_method(const struct q2_header *hdr, struct q2_err *err)
 {
 	if (hdr->crypt_method > Q2_CRYPT_LUKS)
-		return q2_err_set(err, EINVAL,
-				  "encryption method %u does not exist, qcow2 knows 0 (none), 1 "
-				  "(AES) and 2 (LUKS)",
-				  hdr->crypt_method);
+		return q2_err_set(
+			err, EINVAL,
+			"encryption method %u does not exist, qcow2 knows 0 (none), 1 (AES) and 2 (LUKS)",
+			hdr->crypt_method);
 	return 0;
 }
 

@@ -121,10 +121,10 @@ int q2_l2_entry_check(const struct q2_geometry *geo, u64 word, u64 bitmap, struc
 					  "L2 entry 0x%016llx is compressed and has COPIED set",
 					  word);
 		if (geo->extended_l2 && bitmap)
-			return q2_err_set(err, EUCLEAN,
-					  "L2 entry 0x%016llx is compressed and has a subcluster "
-					  "bitmap 0x%016llx",
-					  word, bitmap);
+			return q2_err_set(
+				err, EUCLEAN,
+				"L2 entry 0x%016llx is compressed and has a subcluster bitmap 0x%016llx",
+				word, bitmap);
 	} else if (word & Q2_L2_RESERVED) {
 		return q2_err_set(err, EUCLEAN, "L2 entry 0x%016llx has reserved bits set", word);
 	}

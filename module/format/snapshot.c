@@ -19,10 +19,10 @@ static int q2_verify_snapshot_entry(const struct q2_header *hdr, size_t offset, 
 				    struct q2_err *err)
 {
 	if (extra > Q2_MAX_SNAPSHOT_EXTRA)
-		return q2_err_set(err, EFBIG,
-				  "the snapshot table entry at byte %zu has %u bytes of extra "
-				  "data, the limit is %u",
-				  offset, extra, Q2_MAX_SNAPSHOT_EXTRA);
+		return q2_err_set(
+			err, EFBIG,
+			"the snapshot table entry at byte %zu has %u bytes of extra data, the limit is %u",
+			offset, extra, Q2_MAX_SNAPSHOT_EXTRA);
 	if (end > Q2_MAX_SNAPSHOT_TABLE_BYTES)
 		return q2_err_set(err, EFBIG, "the snapshot table has more than %u bytes",
 				  Q2_MAX_SNAPSHOT_TABLE_BYTES);

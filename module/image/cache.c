@@ -77,7 +77,7 @@ static struct slice *find(struct q2_cache *cache, u64 offset)
 	struct slice *slice;
 
 	lockdep_assert_held(&cache->lock);
-	hlist_for_each_entry (slice, bucket(cache, offset), node) {
+	hlist_for_each_entry(slice, bucket(cache, offset), node) {
 		if (slice->offset == offset)
 			return slice;
 	}
@@ -115,7 +115,7 @@ static void free_dropped(struct list_head *dropped)
 {
 	struct slice *slice, *next;
 
-	list_for_each_entry_safe (slice, next, dropped, lru)
+	list_for_each_entry_safe(slice, next, dropped, lru)
 		slice_free(slice);
 }
 
@@ -196,6 +196,7 @@ struct q2_slice *q2_cache_get(struct q2_cache *cache, u64 offset)
 		spin_unlock(&cache->lock);
 		slice_free(fresh);
 		atomic64_inc(&cache->hits);
+		/* Pairs with the release in load(). */
 		wait_event(cache->loaded, smp_load_acquire(&slice->state) != SLICE_LOADING);
 	} else {
 		slice = fresh;
@@ -207,6 +208,7 @@ struct q2_slice *q2_cache_get(struct q2_cache *cache, u64 offset)
 		atomic64_inc(&cache->misses);
 		load(cache, slice);
 	}
+	/* Pairs with the release in load(): the data, or the error, are there. */
 	if (smp_load_acquire(&slice->state) == SLICE_READY)
 		return &slice->pub;
 	error = slice->error;

@@ -23,9 +23,9 @@ static int check_served(const struct q2_header *hdr, struct q2_err *err)
 				  "the image is encrypted (%s), which is not supported yet",
 				  hdr->crypt_method == Q2_CRYPT_LUKS ? "LUKS" : "AES");
 	if (hdr->incompatible & Q2_INCOMPAT_DATA_FILE)
-		return q2_err_set(err, EOPNOTSUPP,
-				  "the image keeps its data in an external data file, which is not "
-				  "supported yet");
+		return q2_err_set(
+			err, EOPNOTSUPP,
+			"the image keeps its data in an external data file, which is not supported yet");
 	return 0;
 }
 
@@ -216,13 +216,13 @@ static int scan_slice(const struct q2_image *img, const __be64 *entries, u64 end
 		}
 		q2_l2_entry_decode(geo, word, bitmap, sub, &map);
 		host = map.kind == Q2_DATA ? map.host + in_cluster : map.host;
+		if (ext->len && !continues(ext, &map, host))
+			break;
 		if (!ext->len) {
 			ext->kind = map.kind;
 			ext->copied = map.copied;
 			ext->compressed_size = map.compressed_size;
 			ext->host = host;
-		} else if (!continues(ext, &map, host)) {
-			break;
 		} else {
 			ext->copied &= map.copied;
 		}

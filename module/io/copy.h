@@ -12,7 +12,7 @@ static inline void q2_copy_to_bio(struct bio *bio, const void *from)
 	struct bvec_iter iter;
 	struct bio_vec bv;
 
-	bio_for_each_segment (bv, bio, iter) {
+	bio_for_each_segment(bv, bio, iter) {
 		memcpy_to_bvec(&bv, from);
 		from += bv.bv_len;
 	}

@@ -225,7 +225,7 @@ static unsigned long maps_shrink(unsigned long nr)
 
 	if (!mutex_trylock(&disks_lock))
 		return 0;
-	list_for_each_entry (disk, &disks, list) {
+	list_for_each_entry(disk, &disks, list) {
 		done += q2_map_shrink(disk->map, nr - done);
 		if (done >= nr)
 			break;
@@ -241,7 +241,7 @@ static unsigned long maps_shrinkable(void)
 
 	if (!mutex_trylock(&disks_lock))
 		return 0;
-	list_for_each_entry (disk, &disks, list)
+	list_for_each_entry(disk, &disks, list)
 		n += q2_map_shrinkable(disk->map);
 	mutex_unlock(&disks_lock);
 	return n;

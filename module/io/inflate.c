@@ -80,7 +80,7 @@ static struct place *take_with(u64 image, u64 host)
 	struct place *place, *found = NULL;
 
 	spin_lock(&pool.lock);
-	list_for_each_entry (place, &pool.idle, list) {
+	list_for_each_entry(place, &pool.idle, list) {
 		if (place->image == image && place->host == host) {
 			list_del_init(&place->list);
 			found = place;
@@ -180,7 +180,7 @@ unsigned long q2_inflate_shrinkable(void)
 	unsigned long pages = 0;
 
 	spin_lock(&pool.lock);
-	list_for_each_entry (place, &pool.idle, list)
+	list_for_each_entry(place, &pool.idle, list)
 		pages += (place->out_bytes + place->workspace_bytes) >> PAGE_SHIFT;
 	spin_unlock(&pool.lock);
 	return pages;

@@ -53,7 +53,7 @@ static void iter_of(const struct q2_request *req, struct iov_iter *iter)
 	struct bvec_iter i;
 	struct bio_vec bv;
 
-	bio_for_each_bvec (bv, bio, i)
+	bio_for_each_bvec(bv, bio, i)
 		vecs++;
 	iov_iter_bvec(iter, ITER_DEST, __bvec_iter_bvec(bio->bi_io_vec, bio->bi_iter), vecs,
 		      bio->bi_iter.bi_size);

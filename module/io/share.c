@@ -17,7 +17,7 @@ static struct q2_shared *find(const struct q2_host *host, enum q2_format format)
 	struct q2_shared *s;
 
 	lockdep_assert_held(&registry);
-	list_for_each_entry (s, &shared_images, list) {
+	list_for_each_entry(s, &shared_images, list) {
 		if (s->format == format && q2_host_same(s->host, host))
 			return s;
 	}
@@ -126,7 +126,7 @@ unsigned long q2_shared_shrink(unsigned long nr)
 
 	if (!mutex_trylock(&registry))
 		return 0;
-	list_for_each_entry (s, &shared_images, list) {
+	list_for_each_entry(s, &shared_images, list) {
 		if (s->img)
 			done += q2_image_shrink(s->img, nr - done);
 		if (done >= nr)
@@ -143,7 +143,7 @@ unsigned long q2_shared_shrinkable(void)
 
 	if (!mutex_trylock(&registry))
 		return 0;
-	list_for_each_entry (s, &shared_images, list) {
+	list_for_each_entry(s, &shared_images, list) {
 		if (s->img)
 			n += q2_image_shrinkable(s->img);
 	}

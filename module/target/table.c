@@ -81,10 +81,10 @@ static int decode_path(char *path, struct q2_err *err)
 
 			if (!isxdigit(digits[0]) || !isxdigit(digits[1]) ||
 			    kstrtou8(digits, 16, &byte) || !byte)
-				return q2_err_set(err, EINVAL,
-						  "%.128s: two hex digits come after %%, which is "
-						  "%%25 itself",
-						  in);
+				return q2_err_set(
+					err, EINVAL,
+					"%.128s: two hex digits come after %%, which is %%25 itself",
+					in);
 			in += 2;
 		}
 		in++;

@@ -8,13 +8,13 @@
 int LLVMFuzzerTestOneInput(const u8 *data, size_t len);
 
 /* A rule that does not hold is a finding, as a crash is. */
-#define HOLDS(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__,          \
-				#condition);                                                       \
-			abort();                                                                   \
-		}                                                                                  \
+#define HOLDS(condition)                                                                  \
+	do {                                                                              \
+		if (!(condition)) {                                                       \
+			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, \
+				#condition);                                              \
+			abort();                                                          \
+		}                                                                         \
 	} while (0)
 
 /* The next @bytes of the input, big-endian; zero when it is used up. */

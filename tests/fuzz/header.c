@@ -51,7 +51,7 @@ static void extensions_hold(const struct q2_header *hdr)
 /* Written again, it reads the same. */
 static void survives_writing(const struct q2_header *hdr)
 {
-	u8 buf[Q2_V3_HEADER_FULL] = { 0 };
+	u8 buf[Q2_V3_HEADER_FULL] = {0};
 	struct q2_header again;
 
 	q2_header_encode(hdr, buf);
@@ -61,7 +61,7 @@ static void survives_writing(const struct q2_header *hdr)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 {
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	struct q2_header hdr;
 	int ret;
 
@@ -72,13 +72,15 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	}
 	members_hold(&hdr);
 	survives_writing(&hdr);
-	ret = q2_header_decode_extensions(data, min(len, (size_t)1 << hdr.cluster_bits), &hdr, &err);
+	ret = q2_header_decode_extensions(data, min(len, (size_t)1 << hdr.cluster_bits), &hdr,
+					  &err);
 	if (ret) {
 		refused(ret, &err);
 		return 0;
 	}
 	extensions_hold(&hdr);
-	ret = q2_verify_overlap(&hdr, hdr.size, Q2_OVERLAP_ALL, hdr.compatible, hdr.autoclear, &err);
+	ret = q2_verify_overlap(&hdr, hdr.size, Q2_OVERLAP_ALL, hdr.compatible, hdr.autoclear,
+				&err);
 	if (ret)
 		refused(ret, &err);
 	return 0;

@@ -26,7 +26,7 @@ static void mapping_holds(const struct q2_geometry *geo, const struct q2_mapping
 static void l2_entry(const struct q2_geometry *geo, u64 word, u64 bitmap)
 {
 	unsigned int sub, n, subs = geo->extended_l2 ? 32 : 1;
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	int ret = q2_l2_entry_verify(geo, word, bitmap, &err);
 
 	if (ret) {
@@ -59,7 +59,7 @@ static void l2_entry(const struct q2_geometry *geo, u64 word, u64 bitmap)
 
 static void other_entries(const struct q2_header *hdr, const struct q2_geometry *geo, u64 word)
 {
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	bool copied;
 	u64 offset;
 	int ret;
@@ -100,7 +100,7 @@ static void refcount(const struct q2_geometry *geo, u64 word, u64 value)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 {
-	struct q2_header hdr = { .version = 3 };
+	struct q2_header hdr = {.version = 3};
 	struct q2_geometry geo;
 	u32 choice = take(&data, &len, 2);
 

@@ -60,7 +60,7 @@ static void map_lookup(struct q2_chain *chain, struct q2_map *map, u64 guest, u6
 {
 	unsigned int layer;
 	struct q2_extent ext;
-	struct q2_run run = { .layer = 0 };
+	struct q2_run run = {.layer = 0};
 	int ret;
 
 	want = min(want, chain->size - guest);
@@ -116,7 +116,7 @@ static void use(struct q2_chain *chain, u64 seed)
 /* A part of the input as a layer; false if it is not an image. */
 static bool open_layer(struct q2_layer *layer, struct mem_file *mem, bool raw)
 {
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 
 	layer->file = &mem->file;
 	layer->size = round_down(mem->file.size, 512);
@@ -145,7 +145,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 	u64 choice = take(&data, &len, 8);
 	unsigned int nr = choice & 1 ? 2 : 1, i;
 	size_t top = nr == 2 ? min((size_t)(choice >> 8 & 0xffff), len) : len;
-	struct mem_file *files[2] = { NULL, NULL };
+	struct mem_file *files[2] = {NULL, NULL};
 	struct q2_chain *chain;
 	bool good = true;
 

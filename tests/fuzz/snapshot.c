@@ -7,8 +7,7 @@
 static bool same_bytes(const struct q2_span *a, const u8 *from_a, const struct q2_span *b,
 		       const u8 *from_b)
 {
-	return a->length == b->length &&
-	       !memcmp(from_a + a->offset, from_b + b->offset, a->length);
+	return a->length == b->length && !memcmp(from_a + a->offset, from_b + b->offset, a->length);
 }
 
 /* Written again, an entry reads the same, unless it gained its missing extra data. */
@@ -36,7 +35,7 @@ static void survives_writing(const struct q2_header *hdr, const u8 *table,
 static void snapshots(const struct q2_header *hdr, const u8 *table, size_t len)
 {
 	size_t pos = 0, next = 0;
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	struct q2_snapshot snap;
 	int ret;
 
@@ -63,7 +62,7 @@ static void snapshots(const struct q2_header *hdr, const u8 *table, size_t len)
 static void bitmaps(const struct q2_header *hdr, const u8 *dir, size_t len)
 {
 	size_t pos = 0, next = 0;
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	struct q2_bitmap bm;
 	int ret;
 
@@ -82,7 +81,7 @@ static void bitmaps(const struct q2_header *hdr, const u8 *dir, size_t len)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t len)
 {
-	struct q2_header hdr = { .version = 3, .snapshots_offset = 1 << 21 };
+	struct q2_header hdr = {.version = 3, .snapshots_offset = 1 << 21};
 	u32 choice = take(&data, &len, 1);
 
 	hdr.cluster_bits = 9 + choice % 13;

@@ -36,7 +36,7 @@ u64 get64(const void *buf, size_t at)
 struct built build_image(unsigned int version, unsigned int cluster_bits, bool extended, u64 size,
 			 unsigned int data_clusters)
 {
-	struct built b = { .cluster_bits = cluster_bits, .entry_bytes = extended ? 16 : 8 };
+	struct built b = {.cluster_bits = cluster_bits, .entry_bytes = extended ? 16 : 8};
 	u64 cs = 1ULL << cluster_bits;
 	u64 coverage = cs / b.entry_bytes * cs;
 	u64 l1_size = (size + coverage - 1) / coverage;

@@ -6,7 +6,7 @@
 
 struct disk disk_open(struct mem_file **files, const bool *raw, unsigned int nr)
 {
-	struct disk disk = { .chain = q2_chain_alloc(nr) };
+	struct disk disk = {.chain = q2_chain_alloc(nr)};
 	unsigned int i;
 
 	if (!disk.chain) {
@@ -49,7 +49,7 @@ void disk_close(struct disk *disk)
 
 static int inflate_cluster(void *out, size_t out_len, const void *in, size_t in_len)
 {
-	z_stream z = { .next_in = (void *)in, .avail_in = in_len, .next_out = out };
+	z_stream z = {.next_in = (void *)in, .avail_in = in_len, .next_out = out};
 	int ret;
 
 	z.avail_out = out_len;
@@ -62,8 +62,8 @@ static int inflate_cluster(void *out, size_t out_len, const void *in, size_t in_
 
 static int unzstd_cluster(void *out, size_t out_len, const void *in, size_t in_len)
 {
-	ZSTD_inBuffer from = { in, in_len, 0 };
-	ZSTD_outBuffer to = { out, out_len, 0 };
+	ZSTD_inBuffer from = {in, in_len, 0};
+	ZSTD_outBuffer to = {out, out_len, 0};
 	ZSTD_DCtx *ctx = ZSTD_createDCtx();
 	int ret = 0;
 

@@ -79,7 +79,7 @@ static int mem_read(struct q2_file *file, u64 offset, void *buf, size_t len)
 	return 0;
 }
 
-static const struct q2_file_ops mem_ops = { .read = mem_read };
+static const struct q2_file_ops mem_ops = {.read = mem_read};
 
 struct mem_file *mem_file_create(size_t len)
 {

@@ -4,7 +4,7 @@
 #include "format/bitmap.h"
 #include "test.h"
 
-static const struct q2_header hdr = { .version = 3, .cluster_bits = 16, .size = 1ULL << 30 };
+static const struct q2_header hdr = {.version = 3, .cluster_bits = 16, .size = 1ULL << 30};
 
 /* A good entry of 24 + 4 bytes, padded. */
 static void entry(u8 *buf)
@@ -35,7 +35,7 @@ static void accepted(const u8 *buf)
 
 static void refused(const u8 *buf, size_t len, const char *names)
 {
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	struct q2_bitmap bm;
 
 	CHECK_REFUSED(decode(buf, len, &bm, &err), EINVAL, &err, names);
@@ -60,7 +60,7 @@ TEST(bitmap_fields)
 
 TEST(bitmap_refuses_entries)
 {
-	u8 buf[2048] = { 0 };
+	u8 buf[2048] = {0};
 
 	entry(buf);
 	accepted(buf);
@@ -96,10 +96,10 @@ TEST(bitmap_refuses_entries)
 
 TEST(bitmap_refuses_tables)
 {
-	struct q2_header small = { .version = 3, .cluster_bits = 9 };
-	struct q2_err err = { "" };
+	struct q2_header small = {.version = 3, .cluster_bits = 9};
+	struct q2_err err = {""};
 	struct q2_bitmap bm;
-	u8 buf[2048] = { 0 };
+	u8 buf[2048] = {0};
 	size_t next;
 
 	entry(buf);
@@ -137,7 +137,7 @@ TEST(bitmap_refuses_tables)
 
 TEST(bitmap_table_entries)
 {
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	u64 offset;
 
 	CHECK_EQ(q2_bitmap_table_entry_decode(&hdr, 0, &offset, NULL), 0);

@@ -44,7 +44,7 @@ TEST(chain_of_different_layers)
 	struct built low = build_image(3, 12, false, 64 << 10, 20);
 	struct built mid = build_image(2, 16, false, 256 << 10, 4);
 	struct built top = build_image(3, 9, false, 160 << 10, 20);
-	struct mem_file *files[] = { low.mem, mid.mem, top.mem };
+	struct mem_file *files[] = {low.mem, mid.mem, top.mem};
 	struct disk disk;
 	unsigned int i;
 
@@ -79,8 +79,8 @@ TEST(chain_short_in_the_middle)
 	struct mem_file *low = mem_file_create(128 << 10);
 	struct built mid = build_image(3, 12, false, 6000 / 512 * 512, 1);
 	struct built top = build_image(3, 12, false, 64 << 10, 1);
-	struct mem_file *files[] = { low, mid.mem, top.mem };
-	bool raw[] = { true, false, false };
+	struct mem_file *files[] = {low, mid.mem, top.mem};
+	bool raw[] = {true, false, false};
 	struct disk disk = disk_open(files, raw, 3);
 
 	CHECK_EQ(disk.chain->layers[1].size, 5632);
@@ -96,7 +96,7 @@ TEST(chain_unallocated_everywhere)
 {
 	struct built low = build_image(3, 12, false, 64 << 10, 1);
 	struct built top = build_image(3, 12, false, 64 << 10, 1);
-	struct mem_file *files[] = { low.mem, top.mem };
+	struct mem_file *files[] = {low.mem, top.mem};
 	struct disk disk = disk_open(files, NULL, 2);
 
 	says(disk.chain, 100, 1 << 30, (64 << 10) - 100, 0, Q2_UNALLOCATED);
@@ -140,7 +140,7 @@ TEST(chain_with_a_broken_entry)
 {
 	struct built low = build_image(3, 12, false, 64 << 10, 4);
 	struct built top = build_image(3, 12, false, 64 << 10, 4);
-	struct mem_file *files[] = { low.mem, top.mem };
+	struct mem_file *files[] = {low.mem, top.mem};
 	struct q2_extent ext;
 	struct disk disk;
 	unsigned int layer;

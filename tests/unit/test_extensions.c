@@ -16,7 +16,7 @@ struct area {
 
 static struct area new_area(unsigned int version)
 {
-	struct area a = { .buf = calloc(1, CLUSTER) };
+	struct area a = {.buf = calloc(1, CLUSTER)};
 
 	put32(a.buf, H_MAGIC, 0x514649fb);
 	put32(a.buf, H_VERSION, version);
@@ -207,8 +207,7 @@ TEST(extensions_end_with_the_file)
 		b.buf = cut;
 		CHECK_EQ(decode_len(&b, len), 0);
 		/* Half a type is another one, half a length shorter, half a name too. */
-		CHECK_EQ(b.hdr.backing_format.length,
-			 len < 120 ? 0 : min(len - 120, (size_t)5));
+		CHECK_EQ(b.hdr.backing_format.length, len < 120 ? 0 : min(len - 120, (size_t)5));
 		free(cut);
 	}
 	free(a.buf);
@@ -229,7 +228,7 @@ TEST(extensions_refuse_backing_format)
 static void bitmaps_refused(u32 len, u32 nr, u32 reserved, u64 size, u64 offset, const char *names)
 {
 	struct area a = new_area(3);
-	u8 d[32] = { 0 };
+	u8 d[32] = {0};
 
 	put64(a.buf, H_AUTOCLEAR, 1);
 	bitmaps_ext(d, nr, reserved, size, offset);
@@ -272,7 +271,7 @@ TEST(extensions_refuse_bitmaps)
 static struct area luks(u32 crypt, u64 offset, u64 length, u32 bytes)
 {
 	struct area a = new_area(3);
-	u8 d[32] = { 0 };
+	u8 d[32] = {0};
 
 	put32(a.buf, H_CRYPT, crypt);
 	put64(d, 0, offset);

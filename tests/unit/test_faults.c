@@ -26,8 +26,8 @@ static int scenario(struct golden *g, struct q2_err *err)
 		u64 guest = (disk.chain->size - SPOT) / SPOTS * (i / 2);
 
 		memset(buf, 0xee, SPOT);
-		ret = i & 1 ? disk_read(disk.chain, guest, buf, SPOT) :
-			      disk_read_map(disk.chain, map, guest, buf, SPOT);
+		ret = i & 1 ? disk_read(disk.chain, guest, buf, SPOT)
+			    : disk_read_map(disk.chain, map, guest, buf, SPOT);
 		/* A failure is an error, never wrong bytes. */
 		if (!ret)
 			CHECK(!memcmp(buf, g->content->data + guest, SPOT));
@@ -49,12 +49,13 @@ static int scenario(struct golden *g, struct q2_err *err)
 	return first;
 }
 
-static void fail_each(struct golden *g, void (*fault)(unsigned long nth, bool on), int code, bool on)
+static void fail_each(struct golden *g, void (*fault)(unsigned long nth, bool on), int code,
+		      bool on)
 {
 	unsigned long n;
 
 	for (n = 1;; n++) {
-		struct q2_err err = { "" };
+		struct q2_err err = {""};
 		int ret;
 
 		fault(n, on);

@@ -23,7 +23,8 @@ static void same(struct golden *g, u64 guest, const void *got, size_t len, int r
 	if (ret)
 		test_fail(__FILE__, __LINE__, "%s at %llu: %d", g->name, guest, ret);
 	if (memcmp(got, g->content->data + guest, len))
-		test_fail(__FILE__, __LINE__, "%s: bytes differ at %llu + %zu", g->name, guest, len);
+		test_fail(__FILE__, __LINE__, "%s: bytes differ at %llu + %zu", g->name, guest,
+			  len);
 }
 
 /* The whole disk in order, then here and there, with and without the map. */
@@ -138,7 +139,8 @@ TEST(golden_map)
 	golden_each("", compare_map);
 }
 
-/* In a clean image without snapshots every cluster of the file is in use, once unless compressed. */
+/* In a clean image without snapshots every cluster of the file is in use, once unless compressed.
+ */
 static void check_refcounts(struct golden *g)
 {
 	struct disk disk = opened(g);
@@ -172,7 +174,7 @@ TEST(golden_refcounts)
 
 static void check_snapshots(struct golden *g)
 {
-	static const char *const names[] = { "snapshot no. 1", "snapshot no. 3", "snapshot no. 4" };
+	static const char *const names[] = {"snapshot no. 1", "snapshot no. 3", "snapshot no. 4"};
 	struct disk disk = opened(g);
 	struct q2_snapshots *snaps;
 	unsigned int i;
@@ -213,7 +215,7 @@ TEST(golden_verdicts)
 	CHECK(list != NULL);
 	while (fscanf(list, "%255s %15s", name, verdict) == 2) {
 		struct mem_file *mem = mem_file_load(golden_path(name, ""));
-		struct q2_err err = { "" };
+		struct q2_err err = {""};
 		struct q2_image *img = q2_image_open(&mem->file, Q2_CACHE_MIN, &err);
 		bool qemu = !strcmp(verdict, "opens");
 

@@ -27,7 +27,7 @@ static int decode(const u8 *buf, struct q2_header *hdr)
 
 static void refused(const u8 *buf, int code, const char *names)
 {
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	struct q2_header hdr;
 
 	CHECK_REFUSED(q2_header_decode(buf, Q2_V3_HEADER_FULL, &hdr, &err), code, &err, names);
@@ -77,7 +77,7 @@ TEST(header_fields_of_version_3)
 	put32(buf, H_NB_SNAPSHOTS, 3);
 	put64(buf, H_SNAPSHOTS_OFFSET, 0x50000);
 	put64(buf, H_INCOMPATIBLE, 0x1b); /* all but the data file */
-	put32(buf, H_L1_SIZE, 4); /* extended entries: a table maps half as much */
+	put32(buf, H_L1_SIZE, 4);	  /* extended entries: a table maps half as much */
 	put64(buf, H_COMPATIBLE, 0xf00000000000000fULL);
 	put64(buf, H_AUTOCLEAR, 0xf00000000000000dULL);
 	put32(buf, H_REFCOUNT_ORDER, 6);
@@ -393,7 +393,7 @@ TEST(header_geometry)
 	for (bits = 9; bits <= 21; bits++) {
 		for (order = 0; order <= 6; order++) {
 			for (ext = 0; ext < (bits < 14 ? 1 : 2); ext++) {
-				struct q2_header hdr = { .version = 3, .cluster_bits = bits };
+				struct q2_header hdr = {.version = 3, .cluster_bits = bits};
 				struct q2_geometry geo;
 				u64 entries = (1ULL << bits) / (ext ? 16 : 8);
 

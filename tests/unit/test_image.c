@@ -9,7 +9,7 @@
 
 static struct q2_image *opened(struct built *b)
 {
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	struct q2_image *img = q2_image_open(&b->mem->file, Q2_CACHE_MIN, &err);
 
 	if (IS_ERR(img))
@@ -197,7 +197,7 @@ TEST(image_lookup_after_a_failed_read)
 
 static void refused(struct built *b, int code, const char *names)
 {
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	struct q2_image *img = q2_image_open(&b->mem->file, Q2_CACHE_MIN, &err);
 
 	CHECK(IS_ERR(img));

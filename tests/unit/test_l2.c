@@ -10,7 +10,7 @@
 
 static struct q2_geometry geometry(unsigned int version, unsigned int bits, bool extended)
 {
-	struct q2_header hdr = { .version = version, .cluster_bits = bits, .refcount_order = 4 };
+	struct q2_header hdr = {.version = version, .cluster_bits = bits, .refcount_order = 4};
 	struct q2_geometry geo;
 
 	hdr.incompatible = extended ? 16 : 0;
@@ -20,7 +20,7 @@ static struct q2_geometry geometry(unsigned int version, unsigned int bits, bool
 
 static void broken(const struct q2_geometry *geo, u64 word, u64 bitmap, const char *names)
 {
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 
 	CHECK_REFUSED(q2_l2_entry_verify(geo, word, bitmap, &err), EUCLEAN, &err, names);
 	CHECK_REFUSED(q2_l2_entry_check(geo, word, bitmap, &err), EUCLEAN, &err, names);
@@ -30,7 +30,7 @@ static void broken(const struct q2_geometry *geo, u64 word, u64 bitmap, const ch
 /* A lookup serves it, as in QEMU, but `qemu-img check` calls it corrupt. */
 static void tolerated(const struct q2_geometry *geo, u64 word, u64 bitmap, const char *names)
 {
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 
 	CHECK_EQ(q2_l2_entry_verify(geo, word, bitmap, &err), 0);
 	CHECK(!err.text[0]);
@@ -61,7 +61,7 @@ static void says(const struct q2_geometry *geo, u64 word, u64 bitmap, unsigned i
 TEST(l1_entries)
 {
 	struct q2_geometry geo = geometry(3, 16, false);
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	bool copied = true;
 	u64 l2;
 

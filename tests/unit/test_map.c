@@ -133,8 +133,8 @@ TEST(map_mixed_granule)
 {
 	struct mem_file *low = mem_file_create(10000 / 512 * 512);
 	struct built top = build_image(3, 12, false, 64 << 10, 1);
-	struct mem_file *files[] = { low, top.mem };
-	bool raw[] = { true, false };
+	struct mem_file *files[] = {low, top.mem};
+	bool raw[] = {true, false};
 	struct disk disk = disk_open(files, raw, 2);
 	struct q2_map *map = q2_map_create(disk.chain, Q2_MAP_MIN);
 

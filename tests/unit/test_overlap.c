@@ -20,7 +20,7 @@ static const struct q2_header hdr = {
 
 static void hits(u64 offset, u64 len, const char *names)
 {
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 
 	CHECK_REFUSED(q2_verify_overlap(&hdr, 100, Q2_OVERLAP_ALL, offset, len, &err), EUCLEAN,
 		      &err, names);

@@ -7,7 +7,7 @@
 
 static struct q2_geometry geometry(unsigned int order)
 {
-	struct q2_header hdr = { .version = 3, .cluster_bits = 9, .refcount_order = order };
+	struct q2_header hdr = {.version = 3, .cluster_bits = 9, .refcount_order = order};
 	struct q2_geometry geo;
 
 	q2_header_geometry(&hdr, &geo);
@@ -16,7 +16,7 @@ static struct q2_geometry geometry(unsigned int order)
 
 TEST(refcount_layout)
 {
-	static const u8 block[16] = { 0x1b, 0x80, 0x12, 0x34, 0xff, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8 };
+	static const u8 block[16] = {0x1b, 0x80, 0x12, 0x34, 0xff, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8};
 	struct q2_geometry geo = geometry(0);
 
 	/* Below a byte: least significant bit first. */
@@ -79,7 +79,7 @@ TEST(refcount_set_and_get)
 
 TEST(refcount_max)
 {
-	static const u64 max[] = { 1, 3, 15, 255, 65535, 0xffffffff, U64_MAX };
+	static const u64 max[] = {1, 3, 15, 255, 65535, 0xffffffff, U64_MAX};
 	unsigned int order;
 
 	for (order = 0; order <= 6; order++) {
@@ -92,7 +92,7 @@ TEST(refcount_max)
 TEST(reftable_entries)
 {
 	struct q2_geometry geo = geometry(4);
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	u64 offset;
 
 	CHECK_EQ(q2_reftable_entry_decode(&geo, 0, &offset, NULL), 0);

@@ -39,7 +39,7 @@ static size_t entry(u8 *buf, u32 extra, const char *id, const char *name)
 
 TEST(snapshot_fields)
 {
-	static const u32 extras[] = { 0, 1, 7, 8, 15, 16, 23, 24, 25, 100, 1024 };
+	static const u32 extras[] = {0, 1, 7, 8, 15, 16, 23, 24, 25, 100, 1024};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(extras); i++) {
@@ -95,7 +95,7 @@ TEST(snapshot_asks_for_what_it_needs)
 TEST(snapshot_refuses)
 {
 	struct q2_snapshot snap;
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	struct q2_header far = hdr;
 	u8 buf[2048];
 	size_t next;
@@ -122,7 +122,7 @@ TEST(snapshot_refuses)
 TEST(snapshot_l1_is_judged_apart)
 {
 	struct q2_snapshot snap;
-	struct q2_err err = { "" };
+	struct q2_err err = {""};
 	u8 buf[256];
 	size_t next, len = entry(buf, 24, "1", "x");
 
@@ -133,7 +133,8 @@ TEST(snapshot_l1_is_judged_apart)
 	CHECK_REFUSED(q2_snapshot_verify_l1(&hdr, &snap, &err), EINVAL, &err, "0x70200");
 	put64(buf, 0, 0xffffffffffff0000ULL);
 	CHECK_EQ(q2_snapshot_decode(&hdr, buf, len, 0, &snap, &next, NULL), 0);
-	CHECK_REFUSED(q2_snapshot_verify_l1(&hdr, &snap, &err), EINVAL, &err, "snapshot's L1 table");
+	CHECK_REFUSED(q2_snapshot_verify_l1(&hdr, &snap, &err), EINVAL, &err,
+		      "snapshot's L1 table");
 	put64(buf, 0, 0x70000);
 	put32(buf, 8, (4 << 20) + 1);
 	CHECK_EQ(q2_snapshot_decode(&hdr, buf, len, 0, &snap, &next, NULL), 0);
@@ -142,11 +143,11 @@ TEST(snapshot_l1_is_judged_apart)
 
 TEST(snapshot_encode_gives_the_bytes_back)
 {
-	static const u32 extras[] = { 24, 25, 31, 32, 33, 1000, 1024 };
+	static const u32 extras[] = {24, 25, 31, 32, 33, 1000, 1024};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(extras); i++) {
-		u8 buf[2048] = { 0 }, back[2048];
+		u8 buf[2048] = {0}, back[2048];
 		struct q2_snapshot snap;
 		size_t next, len = entry(buf, extras[i], "7", "some name");
 
@@ -163,7 +164,7 @@ TEST(snapshot_encode_gives_the_bytes_back)
 /* An old entry gains the extra data that version 3 asks for. */
 TEST(snapshot_encode_completes_old_entries)
 {
-	u8 buf[256] = { 0 }, back[256];
+	u8 buf[256] = {0}, back[256];
 	struct q2_snapshot old, new;
 	size_t next, len = entry(buf, 0, "7", "old");
 

@@ -78,7 +78,7 @@ static void *work(void *arg)
 static void crowd_on(struct golden *g, bool failing)
 {
 	struct disk disk = disk_open(g->files, g->raw, g->nr);
-	struct crowd crowd = { .golden = g, .chain = disk.chain, .failing = failing };
+	struct crowd crowd = {.golden = g, .chain = disk.chain, .failing = failing};
 	struct member members[THREADS];
 	unsigned int i;
 

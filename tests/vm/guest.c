@@ -6,8 +6,9 @@
  *	1 standard output of the command	2 its standard error
  *	3 the kernel log from the first line	4 the host's orders and our verdict
  *
- * The verdict names how many bytes went into each port, so that the host knows when it has them all; it then switches
- * the machine off. The command gets pipes, not the ports: a port can be opened only once, so /dev/stdout would fail.
+ * The verdict names how many bytes went into each port, so that the host knows when it has them
+ * all; it then switches the machine off. The command gets pipes, not the ports: a port can be
+ * opened only once, so /dev/stdout would fail.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,13 +29,20 @@
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
 #define BUF_SIZE 65536
 
-enum { OUT, ERR, LOG, CTL, PORTS };
+enum {
+	OUT,
+	ERR,
+	LOG,
+	CTL,
+	PORTS
+};
 
 static int port[PORTS];
 static unsigned long long sent[PORTS];
 static char buf[BUF_SIZE];
 
-/* The console is the one way left to tell the host; process 1 that ends panics the kernel, which ends the VM. */
+/* The console is the one way left to tell the host; process 1 that ends panics the kernel, which
+ * ends the VM. */
 static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *fmt, ...)
 {
 	va_list ap;
@@ -92,7 +100,8 @@ static void open_ports(void)
 	}
 }
 
-/* Passes on one portion of what FD, which does not block, holds. False once nobody can write to it any more. */
+/* Passes on one portion of what FD, which does not block, holds. False once nobody can write to it
+ * any more. */
 static int relay(int fd, int p)
 {
 	ssize_t n = read(fd, buf, sizeof(buf));
@@ -116,7 +125,8 @@ static void relay_rest(int fd, int p)
 	}
 }
 
-/* A record of /dev/kmsg is "priority,sequence,microseconds,flags;text" and, after a newline, its dictionary. */
+/* A record of /dev/kmsg is "priority,sequence,microseconds,flags;text" and, after a newline, its
+ * dictionary. */
 static void relay_kmsg(int fd)
 {
 	for (;;) {
@@ -172,8 +182,8 @@ static void sync_share(void)
 }
 
 /*
- * Two scans, because a pointer that moved during the first hides nothing from the second, after a pause, because the
- * scanner leaves out what is younger than five seconds.
+ * Two scans, because a pointer that moved during the first hides nothing from the second, after a
+ * pause, because the scanner leaves out what is younger than five seconds.
  */
 static void scan_leaks(void)
 {
@@ -245,7 +255,8 @@ static void __attribute__((noreturn)) exec_command(char **argv, const int *out, 
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-/* Takes in every child that ended, ours and orphans. True once the command is among them; *STATUS as a shell has it. */
+/* Takes in every child that ended, ours and orphans. True once the command is among them; *STATUS
+ * as a shell has it. */
 static int reap(pid_t command, int *status)
 {
 	int wstatus, done = 0;
@@ -260,7 +271,8 @@ static int reap(pid_t command, int *status)
 	return done;
 }
 
-/* What the host may ask: the stacks of blocked tasks and of all CPUs, before it ends a VM that takes too long. */
+/* What the host may ask: the stacks of blocked tasks and of all CPUs, before it ends a VM that
+ * takes too long. */
 static void obey(void)
 {
 	char order[16];
@@ -314,9 +326,9 @@ int main(void)
 
 	while (!done) {
 		struct pollfd fds[] = {
-			{ .fd = out[0], .events = POLLIN }, { .fd = err[0], .events = POLLIN },
-			{ .fd = kmsg, .events = POLLIN },   { .fd = chld, .events = POLLIN },
-			{ .fd = port[CTL], .events = POLLIN },
+			{.fd = out[0], .events = POLLIN},    {.fd = err[0], .events = POLLIN},
+			{.fd = kmsg, .events = POLLIN},	     {.fd = chld, .events = POLLIN},
+			{.fd = port[CTL], .events = POLLIN},
 		};
 		struct signalfd_siginfo info;
 
@@ -340,7 +352,8 @@ int main(void)
 	sync_share();
 	scan_leaks();
 	relay_kmsg(kmsg);
-	send_line(CTL, "exit %d %llu %llu %llu %lu %lu\n", status, sent[OUT], sent[ERR], sent[LOG], before, taint());
+	send_line(CTL, "exit %d %llu %llu %llu %lu %lu\n", status, sent[OUT], sent[ERR], sent[LOG],
+		  before, taint());
 	for (;;)
 		pause();
 }

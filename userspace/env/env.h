@@ -61,25 +61,24 @@ typedef unsigned int gfp_t;
 #define WRITE_ONCE(x, v) __atomic_store_n(&(x), v, __ATOMIC_RELAXED)
 #define smp_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
-#define container_of(ptr, type, member)                                                            \
-	((type *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #undef static_assert /* assert.h has one that wants a message */
 #define static_assert(expr) _Static_assert(expr, #expr)
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define cond_resched() do { } while (0)
+#define cond_resched() ((void)0)
 
 /* linux/minmax.h, linux/math.h, linux/align.h, linux/bits.h, linux/log2.h */
-#define min(a, b)                                                                                  \
-	({                                                                                         \
-		__typeof__(a) _a = (a);                                                            \
-		__typeof__(b) _b = (b);                                                            \
-		_a < _b ? _a : _b;                                                                 \
+#define min(a, b)                       \
+	({                              \
+		__typeof__(a) _a = (a); \
+		__typeof__(b) _b = (b); \
+		_a < _b ? _a : _b;      \
 	})
-#define max(a, b)                                                                                  \
-	({                                                                                         \
-		__typeof__(a) _a = (a);                                                            \
-		__typeof__(b) _b = (b);                                                            \
-		_a > _b ? _a : _b;                                                                 \
+#define max(a, b)                       \
+	({                              \
+		__typeof__(a) _a = (a); \
+		__typeof__(b) _b = (b); \
+		_a > _b ? _a : _b;      \
 	})
 #define min_t(t, a, b) min((t)(a), (t)(b))
 #define max_t(t, a, b) max((t)(a), (t)(b))
@@ -185,10 +184,10 @@ static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp)
 #define list_del(n) cds_list_del(n)
 #define list_del_init(n) cds_list_del_init(n)
 #define list_move(n, h) cds_list_move(n, h)
-#define list_move_tail(n, h)                                                                       \
-	do {                                                                                       \
-		cds_list_del(n);                                                                   \
-		cds_list_add_tail(n, h);                                                           \
+#define list_move_tail(n, h)             \
+	do {                             \
+		cds_list_del(n);         \
+		cds_list_add_tail(n, h); \
 	} while (0)
 #define list_empty(h) cds_list_empty(h)
 #define list_entry(p, t, m) cds_list_entry(p, t, m)
@@ -224,8 +223,8 @@ struct mutex {
 #define mutex_lock(l) pthread_mutex_lock(&(l)->m)
 #define mutex_unlock(l) pthread_mutex_unlock(&(l)->m)
 #define mutex_trylock(l) (pthread_mutex_trylock(&(l)->m) == 0)
-#define lockdep_assert_held(l) do { } while (0)
-#define might_sleep() do { } while (0)
+#define lockdep_assert_held(l) ((void)0)
+#define might_sleep() ((void)0)
 
 typedef struct mutex spinlock_t;
 #define spin_lock_init(l) mutex_init(l)
@@ -253,12 +252,12 @@ static inline void wake_up_all(wait_queue_head_t *wq)
 	pthread_mutex_unlock(&wq->m);
 }
 
-#define wait_event(wq, condition)                                                                  \
-	do {                                                                                       \
-		pthread_mutex_lock(&(wq).m);                                                       \
-		while (!(condition))                                                               \
-			pthread_cond_wait(&(wq).c, &(wq).m);                                       \
-		pthread_mutex_unlock(&(wq).m);                                                     \
+#define wait_event(wq, condition)                            \
+	do {                                                 \
+		pthread_mutex_lock(&(wq).m);                 \
+		while (!(condition))                         \
+			pthread_cond_wait(&(wq).c, &(wq).m); \
+		pthread_mutex_unlock(&(wq).m);               \
 	} while (0)
 
 /* linux/atomic.h, linux/refcount.h */

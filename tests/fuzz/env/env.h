@@ -12,9 +12,9 @@
 #undef rcu_read_unlock
 #undef call_rcu
 #undef rcu_barrier
-#define rcu_read_lock() do { } while (0)
-#define rcu_read_unlock() do { } while (0)
+#define rcu_read_lock() ((void)0)
+#define rcu_read_unlock() ((void)0)
 #define call_rcu(head, func) (func)(head)
-#define rcu_barrier() do { } while (0)
+#define rcu_barrier() ((void)0)
 
 #endif

@@ -45,13 +45,13 @@ static inline void hlist_del_rcu(struct cds_hlist_node *node)
 	__atomic_store_n(&node->prev->next, node->next, __ATOMIC_RELEASE);
 }
 
-#define tsan_entry(at, type, member)                                                               \
-	({                                                                                         \
-		struct cds_hlist_node *n_ = __atomic_load_n(at, __ATOMIC_CONSUME);                 \
-		n_ ? cds_hlist_entry(n_, type, member) : NULL;                                     \
+#define tsan_entry(at, type, member)                                               \
+	({                                                                         \
+		struct cds_hlist_node *n_ = __atomic_load_n(at, __ATOMIC_CONSUME); \
+		n_ ? cds_hlist_entry(n_, type, member) : NULL;                     \
 	})
-#define hlist_for_each_entry_rcu(p, head, member)                                                  \
-	for (p = tsan_entry(&(head)->next, __typeof__(*p), member); p;                             \
+#define hlist_for_each_entry_rcu(p, head, member)                      \
+	for (p = tsan_entry(&(head)->next, __typeof__(*p), member); p; \
 	     p = tsan_entry(&(p)->member.next, __typeof__(*p), member))
 
 #endif

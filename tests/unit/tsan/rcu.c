@@ -5,7 +5,7 @@
 static pthread_rwlock_t readers;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static struct rcu_head *queue; /* protected by lock, newest first */
+static struct rcu_head *queue;	     /* protected by lock, newest first */
 static unsigned long queued, called; /* protected by lock */
 
 static void *grace_periods(void *arg)
