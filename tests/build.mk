@@ -4,3 +4,4 @@
 include tests/unit/build.mk
 include tests/fuzz/build.mk
 include tests/tool/build.mk
+include tests/lint/build.mk
