@@ -3,9 +3,7 @@
 # shows: compressed clusters are inflated on several CPUs at the same time
 # needs: vm 6.1 6.12 7.2, kprobes
 
-truncate -s 8M "$T/raw"
-fill "$T/raw" 0 8M
-qemu-img convert -c -f raw -O qcow2 "$T/raw" "$T/image"
+cp "$FIXTURES/packed.qcow2" "$T/image"
 attach disk qcow2 "$T/image"
 
 trace=/sys/kernel/tracing
@@ -19,7 +17,7 @@ modprobe zlib_inflate 2>/dev/null || true
 echo >$trace/trace
 echo 1 >$trace/events/q2test/enable
 echo 1 >$trace/tracing_on
-same_as disk "$T/raw" -q 32 -r 60
+same_as disk "$FIXTURES/data" -q 32 -r 20
 echo 0 >$trace/tracing_on
 
 # the CPUs that are inside at one moment

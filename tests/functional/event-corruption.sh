@@ -18,17 +18,17 @@ timeout 20 dmsetup wait disk "$event" &
 waiter=$!
 sleep 0.5
 kill -0 $waiter || fail "an event before anything happened"
-read_cluster() { dd if=/dev/mapper/disk of="$T/out" bs=64k skip="$1" count=1 iflag=direct status=none 2>"$T/err"; }
+# read_at CLUSTER [COUNT]: into $T/out
+read_at() {
+	dd if=/dev/mapper/disk of="$T/out" bs=64k skip="$1" count="${2:-1}" iflag=direct status=none 2>"$T/err"
+}
 
-for n in $(seq 0 63); do
-	if ((n == 5)); then
-		if read_cluster 5; then fail "the broken cluster reads"; fi
-		grep -q 'Input/output error' "$T/err" || fail "$(cat "$T/err")"
-	else
-		read_cluster "$n"
-		cmp "$T/out" <(dd if="$T/data" bs=64k skip="$n" count=1 status=none)
-	fi
-done
+if read_at 5; then fail "the broken cluster reads"; fi
+grep -q 'Input/output error' "$T/err" || fail "$(cat "$T/err")"
+read_at 0 5
+cmp "$T/out" <(head -c $((5 << 16)) "$T/data")
+read_at 6 58
+cmp "$T/out" <(tail -c $((58 << 16)) "$T/data")
 wait $waiter || fail "no event"
 (($(status_of disk corrupt) > 0)) || fail "corrupt is not counted: $(dmsetup status disk)"
 (($(status_of disk errors) > 0)) || fail "errors are not counted: $(dmsetup status disk)"
@@ -36,7 +36,7 @@ wait $waiter || fail "no event"
 # buffered reads see it too, and the second time is no second event
 now=$(dmsetup info -c --noheadings -o events disk)
 if dd if=/dev/mapper/disk of=/dev/null bs=64k skip=5 count=1 status=none 2>/dev/null; then fail "reads through the cache"; fi
-if read_cluster 5; then fail "the broken cluster reads the second time"; fi
+if read_at 5; then fail "the broken cluster reads the second time"; fi
 want "events" "$now" "$(dmsetup info -c --noheadings -o events disk)"
 detach disk
 want "image" "$sum" "$(sha256sum <"$T/image")"

@@ -8,7 +8,6 @@ qemu-io -f qcow2 -c 'write -q -P 1 0 1M' "$T/base"
 qemu-img create -q -f qcow2 -b base -F qcow2 "$T/top"
 qemu-io -f qcow2 -c 'write -q -P 2 64k 64k' "$T/top"
 expected qcow2 "$T/top" "$T/expected"
-pool lower "$(stat -c %s "$T/base")"
 
 # held FILE: QEMU's lock bytes that are held on the file
 held() {
@@ -76,4 +75,3 @@ attach disk qcow2 "$T/top" qcow2 "$T/base" -- no_lock
 want "locks with no_lock" "" "$(held "$T/top")"
 qemu-io -f qcow2 -c quit "$T/top" || fail "no_lock keeps writers out"
 detach disk
-detach lower

@@ -8,7 +8,8 @@ fill "$T/raw" 0 2M
 qemu-img convert -f raw -O qcow2 "$T/raw" "$T/image"
 pool lower "$(stat -c %s "$T/image")"
 to_block "$T/image" /dev/mapper/lower
-qemu-img convert -c -f raw -O qcow2 "$T/raw" "$T/packed"
+qemu-img create -q -f qcow2 "$T/packed" 3M
+qemu-io -f qcow2 -c "write -q -c -s $T/raw 0 2M" "$T/packed"
 
 for chain in "qcow2 $T/image" "qcow2 /dev/mapper/lower" "qcow2 $T/packed"; do
 	# shellcheck disable=SC2086

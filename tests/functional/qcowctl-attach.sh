@@ -3,10 +3,9 @@
 # shows: qcowctl attaches a chain by the names in the images, lists and explains it, and detaches it; scripts get JSON
 # needs: vm 6.1 6.12 7.2
 
-truncate -s 4M "$T/raw"
-fill "$T/raw" 0 3M
+cp "$FIXTURES/data" "$T/raw"
 mkdir "$T/sub dir"
-qemu-img convert -c -f raw -O qcow2 "$T/raw" "$T/sub dir/base.qcow2"
+cp "$FIXTURES/packed.qcow2" "$T/sub dir/base.qcow2"
 qemu-img create -q -f qcow2 -b 'sub dir/base.qcow2' -F qcow2 "$T/mid.qcow2"
 qemu-img create -q -f qcow2 -b mid.qcow2 -F qcow2 "$T/top.qcow2"
 qemu-io -f qcow2 -c 'write -q -P 1 1M 64k' "$T/top.qcow2"
@@ -22,7 +21,7 @@ want "options" "3 map_limit:64 cache_limit:128 no_lock" "$(dmsetup table second 
 same_as second "$T/expected"
 
 # a name that is taken, an image that is not there, no -r: nothing happens, and each says why
-for try in 'top.qcow2' 'nothing.qcow2' '-n a/b top.qcow2'; do
+for try in '-n top top.qcow2' 'nothing.qcow2' '-n a/b top.qcow2'; do
 	# shellcheck disable=SC2086
 	if qcowctl attach -r $try >said 2>&1; then fail "attached: $try"; fi
 	[ "$(wc -l <said)" -ge 1 ] || fail "no word about: $try"
@@ -44,7 +43,11 @@ done
 run qcowctl info --chain top.qcow2
 want "layers by info" 3 "$(qcowctl info --chain -J top.qcow2 | jq 'length')"
 
-# in use: refused at once if told not to wait; then --lazy, then the last one
+# a name that was not asked for gives way
+want "third" /dev/mapper/top-2 "$(qcowctl attach -r top.qcow2)"
+qcowctl detach top-2
+
+# in use: refused at once if told not to wait
 exec 5</dev/mapper/top
 if qcowctl detach --no-retry top 2>said; then fail "detached in use"; fi
 cat said

@@ -19,7 +19,8 @@ no() {
 }
 # names BACKING FORMAT: an image that names it
 names() {
-	qemu-img create -q -f qcow2 -u -b "$1" -F "$2" top 1M
+	qemu-img create -q -f qcow2 -u -b "$1" -F "$2" new 1M
+	mv new top
 }
 
 for name in "$T/other/base" ../other/base; do

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# shows: every limit of the header is kept: a field out of range is refused by a sentence, as qemu-img refuses it
+# shows: every limit of the header is kept: a field out of range is refused by a sentence that names it
 # needs: vm 6.1 6.12 7.2
 
 fill "$T/raw" 0 1M
@@ -13,9 +13,6 @@ bad() {
 	shift
 	cp "$T/good" "$T/bad"
 	poke "$T/bad" "$@"
-	if qemu-img info "$T/bad" >/dev/null 2>&1; then
-		fail "qemu-img opens what should be refused ($regex)"
-	fi
 	unchanged "$T/bad" refused "$regex" "0 2048 qcow2 ro 1 qcow2 $T/bad"
 }
 

@@ -3,16 +3,14 @@
 # shows: remove refuses while the device is open, waits if told to; forced removal fails what comes after and hangs nothing
 # needs: vm 6.1 6.12 7.2
 
-truncate -s 16M "$T/raw"
-fill "$T/raw" 0 16M
-qemu-img convert -f raw -O qcow2 -c "$T/raw" "$T/image"
+cp "$FIXTURES/packed.qcow2" "$T/image"
 
 attach disk qcow2 "$T/image"
 exec 5</dev/mapper/disk
 if dmsetup remove disk 2>/dev/null; then fail "removed while open"; fi
 dmsetup remove --deferred disk
 # the name is gone, the device is not
-"$BIN/verify" /dev/fd/5 "$T/raw"
+"$BIN/verify" /dev/fd/5 "$FIXTURES/data"
 exec 5<&-
 for _ in $(seq 50); do
 	dmsetup info disk >/dev/null 2>&1 || break

@@ -3,9 +3,8 @@
 # shows: twenty devices on one base open it once, lock it once and share its metadata cache
 # needs: vm 6.1 6.12 7.2
 
-truncate -s 32M "$T/raw"
-fill "$T/raw" 0 32M
-qemu-img convert -f raw -O qcow2 -o cluster_size=4k "$T/raw" "$T/base"
+cp "$FIXTURES/data" "$T/raw"
+qemu-img convert -f raw -O qcow2 -o cluster_size=512 "$T/raw" "$T/base"
 qemu-img create -q -f qcow2 -b base -F qcow2 -o cluster_size=4k "$T/top"
 for n in $(seq 2 20); do
 	cp "$T/top" "$T/top$n"

@@ -3,8 +3,7 @@
 # shows: the kernel can take the map and the metadata caches back, and reading goes on
 # needs: vm 6.1 6.12 7.2
 
-truncate -s 24M "$T/raw"
-fill "$T/raw" 0 24M
+cp "$FIXTURES/data" "$T/raw"
 qemu-img convert -f raw -O qcow2 -o cluster_size=512 "$T/raw" "$T/image"
 attach disk qcow2 "$T/image"
 same_as disk "$T/raw"
@@ -22,7 +21,7 @@ echo "after: map $now_map, metadata $now_meta"
 same_as disk "$T/raw"
 
 # while it is being read
-same_as disk "$T/raw" -r 2000 -s 3 &
+same_as disk "$T/raw" -r 300 -s 3 &
 pid=$!
 while kill -0 $pid 2>/dev/null; do
 	echo 2 >/proc/sys/vm/drop_caches

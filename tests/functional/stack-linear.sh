@@ -3,16 +3,11 @@
 # shows: dm-linear on top, also in pieces out of order, and below, also under single layers of a chain
 # needs: vm 6.1 6.12 7.2
 
-truncate -s 8M "$T/raw"
-fill "$T/raw" 0 8M
-qemu-img convert -f raw -O qcow2 "$T/raw" "$T/base"
-qemu-img create -q -f qcow2 -b base -F qcow2 "$T/top"
-qemu-io -f qcow2 -c 'write -q -P 3 100k 1M' "$T/top"
-expected qcow2 "$T/top" "$T/expected"
-
-pool lower "$(stat -c %s "$T/base")"
-to_block "$T/base" /dev/mapper/lower
-attach disk qcow2 "$T/top" qcow2 /dev/mapper/lower
+cp "$FIXTURES/top.expected" "$T/expected"
+cp "$FIXTURES/top.qcow2" "$T/"
+pool lower "$(stat -c %s "$FIXTURES/packed.qcow2")"
+to_block "$FIXTURES/packed.qcow2" /dev/mapper/lower
+attach disk qcow2 "$T/top.qcow2" qcow2 /dev/mapper/lower
 same_as disk "$T/expected"
 
 # the halves changed over

@@ -3,19 +3,13 @@
 # shows: suspend, resume and reload go through while many requests are in flight, and no read is lost or wrong
 # needs: vm 6.1 6.12 7.2
 
-truncate -s 8M "$T/base.raw"
-fill "$T/base.raw" 0 8M
-qemu-img convert -f raw -O qcow2 -c "$T/base.raw" "$T/base.qcow2"
-qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 "$T/top.qcow2"
-fill "$T/part" 0 2M 2
-qemu-io -f qcow2 -c "write -q -s $T/part 5000k 2M" "$T/top.qcow2"
-expected qcow2 "$T/top.qcow2" "$T/expected"
+cp "$FIXTURES"/{packed,top}.qcow2 "$FIXTURES/top.expected" "$T/"
 # another chain with the same content, on a block device
 qemu-img convert -f qcow2 -O qcow2 "$T/top.qcow2" "$T/flat.qcow2"
 pool flat "$(stat -c %s "$T/flat.qcow2")"
 to_block "$T/flat.qcow2" /dev/mapper/flat
 
-attach disk qcow2 "$T/top.qcow2" qcow2 "$T/base.qcow2"
+attach disk qcow2 "$T/top.qcow2" qcow2 "$T/packed.qcow2"
 chain=$(dmsetup table disk)
 flat=$(table qcow2 /dev/mapper/flat)
 
@@ -24,7 +18,7 @@ for n in 1 2; do
 	(
 		rounds=0
 		while [ ! -e "$T/stop" ]; do
-			same_as disk "$T/expected" -s "$rounds$n" -r 60 -q 8 >/dev/null
+			same_as disk "$T/top.expected" -s "$rounds$n" -r 60 -q 8 >/dev/null
 			rounds=$((rounds + 1))
 		done
 		echo "reader $n: $rounds rounds"

@@ -3,9 +3,8 @@
 # shows: an image that is renamed, unlinked or replaced while attached goes on being read; its file system stays mounted
 # needs: vm 6.1 6.12 7.2
 
-truncate -s 4M "$T/raw"
-fill "$T/raw" 0 4M
-qemu-img convert -f raw -O qcow2 "$T/raw" "$T/image"
+cp "$FIXTURES/data" "$T/raw"
+cp "$FIXTURES/plain.qcow2" "$T/image"
 qemu-img create -q -f qcow2 "$T/other" 4M
 truncate -s 16M "$T/fs"
 mkfs.ext4 -q "$T/fs"

@@ -6,10 +6,13 @@
 #	/dev/vde			a blank disk, handed out in pieces by pool
 #	$T				a directory of this test alone, on ext4
 #	$BIN				programs built on the host
+#	$FIXTURES			images made on the host, see functional/fixtures
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034
 BIN=$HERE/../bin
+# shellcheck disable=SC2034
+FIXTURES=$HERE/../fixtures
 SCRATCH=/scratch
 POOL=/dev/vde
 T=${T:-$SCRATCH/ext4/test}
