@@ -421,6 +421,11 @@ int dm_device_find(const char *word, struct dm_device *device)
 	return err ? say_unreachable(word, err) : 0;
 }
 
+bool dm_try_detach(const struct dm_device *device)
+{
+	return !remove_device(device->name, DETACH_NOW);
+}
+
 int dm_detach(const struct dm_device *device, enum dm_detach_how how)
 {
 	char *who;

@@ -96,6 +96,9 @@ int dm_device_find(const char *word, struct dm_device *device);
 void dm_device_clear(struct dm_device *device);
 void dm_devices_free(struct dm_device *devices, size_t nr);
 
+/* Remove a device if nobody uses it. Return: whether it went; says nothing. */
+bool dm_try_detach(const struct dm_device *device);
+
 /* Remove a device. Return: 0, or -1 after having said who holds it. */
 int dm_detach(const struct dm_device *device, enum dm_detach_how how);
 

@@ -11,15 +11,15 @@
 #define NAME_MAX_BYTES 128
 
 /*
- * Bytes of the UTF-8 character at @s, 0 if it is none. Overlong forms,
- * surrogates and what lies above U+10FFFF are none.
+ * Bytes of the UTF-8 character at @s, 0 if it is none; its code into @code.
+ * Overlong forms, surrogates and what lies above U+10FFFF are none.
  */
-static size_t utf8_length(const unsigned char *s)
+static size_t utf8_decode(const unsigned char *s, unsigned int *code)
 {
 	static const unsigned int least[] = {0, 0, 0x80, 0x800, 0x10000};
-	unsigned int code;
 	size_t len, i;
 
+	*code = s[0];
 	if (s[0] < 0x80)
 		return 1;
 	if ((s[0] & 0xe0) == 0xc0)
@@ -30,42 +30,38 @@ static size_t utf8_length(const unsigned char *s)
 		len = 4;
 	else
 		return 0;
-	code = s[0] & (0x7f >> len);
+	*code = s[0] & (0x7f >> len);
 	for (i = 1; i < len; i++) {
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-		code = code << 6 | (s[i] & 0x3f);
+		*code = *code << 6 | (s[i] & 0x3f);
 	}
-	if (code < least[len] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+	if (*code < least[len] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
 		return 0;
 	return len;
 }
 
 /*
  * Does a terminal merely show the character? No: controls, and the format
- * characters that turn text around (U+202A..E, U+2066..9, marks, separators).
+ * characters that turn text around or break lines.
  */
-static bool shown(const unsigned char *s, size_t len)
+static bool shown(unsigned int code)
 {
-	if (len == 1)
-		return s[0] >= 0x20 && s[0] != 0x7f;
-	if (len == 2)
-		return !(s[0] == 0xc2 && s[1] < 0xa0);
-	if (len == 3 && s[0] == 0xe2 && s[1] == 0x80)
-		return s[2] < 0x8e || (s[2] > 0x8f && s[2] < 0xa8) || s[2] > 0xae;
-	if (len == 3 && s[0] == 0xe2 && s[1] == 0x81)
-		return s[2] < 0xa6 || s[2] > 0xa9;
-	return true;
+	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+		return false;
+	return !(code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+		 (code >= 0x2066 && code <= 0x2069));
 }
 
 void escape_put(FILE *out, const char *str)
 {
 	const unsigned char *s = (const unsigned char *)str;
+	unsigned int code;
 	size_t len, i;
 
 	while (*s) {
-		len = utf8_length(s);
-		if (len && shown(s, len))
+		len = utf8_decode(s, &code);
+		if (len && shown(code))
 			fwrite(s, 1, len, out);
 		else if (*s == '\n')
 			fputs("\\n", out);
@@ -75,6 +71,23 @@ void escape_put(FILE *out, const char *str)
 			for (i = 0; i < (len ? len : 1); i++)
 				fprintf(out, "\\x%02x", s[i]);
 		s += len ? len : 1;
+	}
+}
+
+void escape_json_put(FILE *out, const char *json)
+{
+	const unsigned char *s = (const unsigned char *)json;
+	unsigned int code;
+	size_t len;
+
+	for (; *s; s += len) {
+		len = utf8_decode(s, &code);
+		if (!len)
+			len = 1;
+		if (code == '\n' || shown(code))
+			fwrite(s, 1, len, out);
+		else
+			fprintf(out, "\\u%04x", code);
 	}
 }
 
@@ -105,10 +118,11 @@ char *escape_utf8(const char *str)
 {
 	const unsigned char *s = (const unsigned char *)str;
 	char *text = xalloc(3 * strlen(str) + 1), *p = text;
+	unsigned int code;
 	size_t len;
 
 	while (*s) {
-		len = utf8_length(s);
+		len = utf8_decode(s, &code);
 		if (len) {
 			memcpy(p, s, len);
 			p += len;

@@ -30,6 +30,15 @@ size_t escape_width(const char *visible);
 char *escape_utf8(const char *s);
 
 /**
+ * escape_json_put() - print serialized JSON so that a terminal obeys nothing in it
+ * @out: where
+ * @json: text; its line breaks are layout
+ *
+ * json-c escapes what JSON demands; here DEL, C1 and the like become \uXXXX too.
+ */
+void escape_json_put(FILE *out, const char *json);
+
+/**
  * escape_table_put() - print one word of a table line
  * @out: where
  * @word: any bytes up to NUL

@@ -356,9 +356,9 @@ static void print_specific(struct json_object *info)
 	if (json_object_object_get_ex(data, "bitmaps", &value))
 		print_bitmaps(value);
 	print_text("    refcount bits", text_of(data, "refcount-bits"));
-	print_text("    corrupt", text_of(data, "corrupt"));
 	print_text("    data file", text_of(data, "data-file"));
 	print_text("    data file raw", text_of(data, "data-file-raw"));
+	print_text("    corrupt", text_of(data, "corrupt"));
 	if (json_object_object_get_ex(data, "encrypt", &value))
 		print_text("    encrypt format", text_of(value, "format"));
 	print_text("    extended l2", text_of(data, "extended-l2"));

@@ -19,10 +19,22 @@ struct json_object *json_number(uint64_t number)
 	return json_object_new_uint64(number);
 }
 
+/* Serialized JSON owns its text until the object goes. */
+static const char *serialize(struct json_object *object, int flags)
+{
+	return json_object_to_json_string_ext(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE |
+							      JSON_C_TO_STRING_SPACED);
+}
+
 void json_print(struct json_object *object)
 {
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-							    JSON_C_TO_STRING_NOSLASHESCAPE |
-							    JSON_C_TO_STRING_SPACED));
+	escape_json_put(stdout, serialize(object, JSON_C_TO_STRING_PRETTY));
+	putchar('\n');
+	json_object_put(object);
+}
+
+void json_print_line(struct json_object *object)
+{
+	escape_json_put(stdout, serialize(object, 0));
 	json_object_put(object);
 }

@@ -15,4 +15,7 @@ struct json_object *json_number(uint64_t number);
 /* Print it with a newline, and free it. */
 void json_print(struct json_object *object);
 
+/* Print it on one line without a newline, and free it. */
+void json_print_line(struct json_object *object);
+
 #endif

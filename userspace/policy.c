@@ -11,17 +11,23 @@
 #define CONFIG "/etc/qcowctl.conf"
 #define ENVIRONMENT "QCOWCTL_ALLOW"
 
+/* A file, or a directory: with all below it or only with what is right in it. */
+struct allowed {
+	char *path; /* resolved */
+	bool tree;
+};
+
 struct policy {
-	char **allowed; /* resolved: directories and files */
+	struct allowed *allowed;
 	unsigned int nr_allowed;
 	char *top; /* directory of the top image, for the sentence; NULL: it is not trusted */
 };
 
-static void allow(struct policy *policy, char *resolved)
+static void allow(struct policy *policy, char *resolved, bool tree)
 {
 	policy->allowed =
 		xrealloc(policy->allowed, policy->nr_allowed + 1, sizeof(*policy->allowed));
-	policy->allowed[policy->nr_allowed++] = resolved;
+	policy->allowed[policy->nr_allowed++] = (struct allowed){resolved, tree};
 }
 
 /* What is not there allows nothing; who typed it now wants to know. */
@@ -31,7 +37,7 @@ static int allow_option(struct policy *policy, const char *path)
 
 	if (!resolved)
 		return say("--allow %s: %s", path, strerror(errno));
-	allow(policy, resolved);
+	allow(policy, resolved, true);
 	return 0;
 }
 
@@ -40,7 +46,7 @@ static void allow_quietly(struct policy *policy, const char *path)
 	char *resolved = *path == '/' ? policy_resolve(path) : NULL;
 
 	if (resolved)
-		allow(policy, resolved);
+		allow(policy, resolved, true);
 }
 
 static void allow_environment(struct policy *policy)
@@ -122,7 +128,7 @@ void policy_free(struct policy *policy)
 	if (!policy)
 		return;
 	while (policy->nr_allowed)
-		free(policy->allowed[--policy->nr_allowed]);
+		free(policy->allowed[--policy->nr_allowed].path);
 	free(policy->allowed);
 	free(policy->top);
 	free(policy);
@@ -136,45 +142,45 @@ static char *directory(const char *path)
 	return slash == path ? xstrdup("/") : xstrndup(path, slash - path);
 }
 
-/* Device directories hold everybody's disks. */
-static bool trusted_directory(const char *dir)
+/*
+ * Trust a directory because the image at the top is there. Not one of devices,
+ * which holds everybody's disks; and the root without what is below it, or that
+ * would be everything. Return: whether it is trusted.
+ */
+static bool trust(struct policy *policy, char *dir)
 {
-	return strcmp(dir, "/dev") && strcmp(dir, "/dev/mapper");
+	if (!strcmp(dir, "/dev") || !strcmp(dir, "/dev/mapper")) {
+		free(dir);
+		return false;
+	}
+	allow(policy, dir, strcmp(dir, "/"));
+	return true;
 }
 
 int policy_trust_top(struct policy *policy, const char *place)
 {
-	char *resolved = policy_resolve(place), *dir;
+	char *resolved = policy_resolve(place);
 
 	if (!resolved)
 		return say("%s: %s", place, strerror(errno));
-	dir = directory(resolved);
+	trust(policy, directory(resolved));
 	free(resolved);
-	if (trusted_directory(dir))
-		allow(policy, dir);
-	else
-		free(dir);
 	/* Relative names start where the link stands, if the image was given by one. */
-	dir = directory(place);
 	free(policy->top);
-	policy->top = NULL;
-	if (trusted_directory(dir)) {
-		allow(policy, dir);
-		policy->top = xstrdup(dir);
-	} else {
-		free(dir);
-	}
+	policy->top = trust(policy, directory(place)) ? directory(place) : NULL;
 	return 0;
 }
 
-/* Is @path the file or directory @place, or below it? */
-static bool within(const char *path, const char *place)
+/* Is @path the file or directory @place, or in it, or anywhere below it? */
+static bool within(const char *path, const char *place, bool tree)
 {
 	size_t len = strlen(place);
 
 	if (len && place[len - 1] == '/')
 		len--;
-	return !strncmp(path, place, len) && (path[len] == '/' || !path[len]);
+	if (strncmp(path, place, len) || (path[len] && path[len] != '/'))
+		return false;
+	return tree || !path[len] || !strchr(path + len + 1, '/');
 }
 
 char *policy_resolve(const char *path)
@@ -188,7 +194,7 @@ char *policy_resolve(const char *path)
 	parent = slash ? xstrndup(path, slash == path ? 1 : slash - path) : xstrdup(".");
 	place = realpath(parent, NULL);
 	free(parent);
-	if (!place || !within(place, "/dev")) {
+	if (!place || !within(place, "/dev", true)) {
 		free(place);
 		return target;
 	}
@@ -205,7 +211,7 @@ int policy_judge(const struct policy *policy, const char *image, const char *nam
 	unsigned int i;
 
 	for (i = 0; i < policy->nr_allowed; i++)
-		if (within(resolved, policy->allowed[i]))
+		if (within(resolved, policy->allowed[i].path, policy->allowed[i].tree))
 			return 0;
 	parent = directory(resolved);
 	say("%s names the backing file \"%s\", which is %s, outside %s; if that is meant, allow it "

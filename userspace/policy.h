@@ -7,10 +7,11 @@
  * file is taken only from the directory tree of the image at the top or from
  * one that the user allows (--allow, QCOWCTL_ALLOW, /etc/qcowctl.conf). What
  * counts is the place a name leads to, with .. and symbolic links followed,
- * because that is the file that would be read. Two exceptions, both about
- * /dev: a link there that leads to a block device (/dev/vg/disk) counts as
- * lying where it stands, since udev made it and not the image; and /dev and
- * /dev/mapper themselves are never trusted just because the top image is there.
+ * because that is the file that would be read. Of an image in / itself only the
+ * files beside it are trusted, not the tree. Two exceptions, both about /dev: a link there that
+ * leads to a block device (/dev/vg/disk) counts as lying where it stands, since udev made it and
+ * not the image; and /dev and /dev/mapper themselves are never trusted just because the top image
+ * is there.
  */
 #ifndef QCOWCTL_POLICY_H
 #define QCOWCTL_POLICY_H

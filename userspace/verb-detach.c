@@ -20,16 +20,29 @@ static const struct option_spec options[] = {
 	{},
 };
 
+/*
+ * One may use another (an image on a filesystem of it): take what is free until
+ * nothing more is, and only then wait, or say who is in the way.
+ */
 static int detach_all(enum dm_detach_how how)
 {
 	struct dm_device *devices;
 	int status = STATUS_DONE;
+	bool progress = true;
 	size_t nr, i;
 
 	if (dm_devices(&devices, &nr))
 		return STATUS_FAILED;
+	while (progress) {
+		progress = false;
+		for (i = 0; i < nr; i++)
+			if (devices[i].name && dm_try_detach(&devices[i])) {
+				dm_device_clear(&devices[i]);
+				progress = true;
+			}
+	}
 	for (i = 0; i < nr; i++)
-		if (dm_detach(&devices[i], how))
+		if (devices[i].name && dm_detach(&devices[i], how))
 			status = STATUS_FAILED;
 	dm_devices_free(devices, nr);
 	return status;

@@ -39,10 +39,9 @@ static void tell_json(const struct block_run *run, void *context)
 		json_object_object_add(object, "offset", json_number(run->offset));
 		json_object_object_add(object, "filename", json_text(run->file));
 	}
-	printf("%s%s", run->start ? ",\n" : "",
-	       json_object_to_json_string_ext(object, JSON_C_TO_STRING_SPACED |
-							      JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
+	if (run->start)
+		puts(",");
+	json_print_line(object);
 }
 
 static void tell_text(const struct block_run *run, void *context)

@@ -48,15 +48,12 @@ static int read_span(const struct link *link, const struct q2_span *span, const 
 		return 0;
 	buf = xalloc(span->length + 1);
 	ret = q2_file_read(&link->host->file, span->offset, buf, span->length);
-	if (ret)
-		say("%s: %s cannot be read: %s", link->path, what, strerror(-ret));
-	else if (strlen(buf) != span->length)
-		ret = say("%s: %s holds a NUL byte", link->path, what);
-	if (ret)
+	if (ret) {
 		free(buf);
-	else
-		*text = buf;
-	return ret ? -1 : 0;
+		return say("%s: %s cannot be read: %s", link->path, what, strerror(-ret));
+	}
+	*text = buf;
+	return 0;
 }
 
 static int learn_header(struct link *link, const struct q2_header *hdr)
