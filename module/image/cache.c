@@ -13,16 +13,16 @@
 enum slice_state {
 	SLICE_LOADING,
 	SLICE_READY,
-	SLICE_FAILED, /* out of the table already; error says why */
+	SLICE_FAILED, /* out of the table; error says why */
 };
 
 struct slice {
 	struct q2_slice pub;
 	struct hlist_node node; /* protected by cache->lock */
 	struct list_head lru;	/* protected by cache->lock; linked while refs is 0 */
-	u64 offset;
-	unsigned int refs; /* protected by cache->lock */
-	int state;	   /* enum slice_state; release on change, acquire to read */
+	bool hashed;		/* in the table; protected by cache->lock */
+	unsigned int refs;	/* protected by cache->lock */
+	int state;		/* enum slice_state; release on change, acquire to read */
 	int error;
 };
 
@@ -61,7 +61,8 @@ static struct slice *slice_alloc(struct q2_cache *cache, u64 offset)
 		return NULL;
 	}
 	INIT_LIST_HEAD(&slice->lru);
-	slice->offset = offset;
+	INIT_LIST_HEAD(&slice->pub.dirty);
+	slice->pub.offset = offset;
 	slice->refs = 1;
 	slice->state = SLICE_LOADING;
 	return slice;
@@ -78,7 +79,7 @@ static struct slice *find(struct q2_cache *cache, u64 offset)
 
 	lockdep_assert_held(&cache->lock);
 	hlist_for_each_entry(slice, bucket(cache, offset), node) {
-		if (slice->offset == offset)
+		if (slice->pub.offset == offset)
 			return slice;
 	}
 	return NULL;
@@ -93,6 +94,14 @@ static void take(struct q2_cache *cache, struct slice *slice)
 	}
 }
 
+static void unhash(struct q2_cache *cache, struct slice *slice)
+{
+	lockdep_assert_held(&cache->lock);
+	hlist_del(&slice->node);
+	slice->hashed = false;
+	cache->held--;
+}
+
 /* Move up to @nr of the oldest idle slices from the table to @dropped. */
 static unsigned long drop(struct q2_cache *cache, unsigned long nr, struct list_head *dropped)
 {
@@ -103,8 +112,7 @@ static unsigned long drop(struct q2_cache *cache, unsigned long nr, struct list_
 	while (done < nr && !list_empty(&cache->lru)) {
 		slice = list_first_entry(&cache->lru, struct slice, lru);
 		list_move_tail(&slice->lru, dropped);
-		hlist_del(&slice->node);
-		cache->held--;
+		unhash(cache, slice);
 		cache->idle--;
 		done++;
 	}
@@ -160,13 +168,13 @@ u32 q2_cache_slice_bytes(const struct q2_cache *cache)
 /* Read a slice that this caller put into the table, and tell the others. */
 static void load(struct q2_cache *cache, struct slice *slice)
 {
-	int ret = q2_file_read(cache->file, slice->offset, slice->pub.data, cache->slice_bytes);
+	int ret = q2_file_read(cache->file, slice->pub.offset, slice->pub.data, cache->slice_bytes);
 
 	if (ret) {
 		/* Out of the table first: the next one to ask tries again. */
 		spin_lock(&cache->lock);
-		hlist_del(&slice->node);
-		cache->held--;
+		if (slice->hashed)
+			unhash(cache, slice);
 		spin_unlock(&cache->lock);
 		slice->error = ret;
 	}
@@ -201,6 +209,7 @@ struct q2_slice *q2_cache_get(struct q2_cache *cache, u64 offset)
 	} else {
 		slice = fresh;
 		hlist_add_head(&slice->node, bucket(cache, offset));
+		slice->hashed = true;
 		if (++cache->held > cache->limit)
 			drop(cache, cache->held - cache->limit, &dropped);
 		spin_unlock(&cache->lock);
@@ -216,6 +225,36 @@ struct q2_slice *q2_cache_get(struct q2_cache *cache, u64 offset)
 	return ERR_PTR(error);
 }
 
+void q2_cache_hold(struct q2_cache *cache, struct q2_slice *pub)
+{
+	struct slice *slice = container_of(pub, struct slice, pub);
+
+	spin_lock(&cache->lock);
+	slice->refs++;
+	spin_unlock(&cache->lock);
+}
+
+void q2_cache_forget(struct q2_cache *cache, u64 offset, u64 len)
+{
+	u64 end = offset + len;
+	LIST_HEAD(dropped);
+	struct slice *slice;
+
+	for (; offset < end; offset += cache->slice_bytes) {
+		spin_lock(&cache->lock);
+		slice = find(cache, offset);
+		if (slice) {
+			unhash(cache, slice);
+			if (!slice->refs) {
+				list_move_tail(&slice->lru, &dropped);
+				cache->idle--;
+			}
+		}
+		spin_unlock(&cache->lock);
+	}
+	free_dropped(&dropped);
+}
+
 void q2_cache_put(struct q2_cache *cache, struct q2_slice *pub)
 {
 	struct slice *slice = container_of(pub, struct slice, pub);
@@ -224,7 +263,7 @@ void q2_cache_put(struct q2_cache *cache, struct q2_slice *pub)
 
 	spin_lock(&cache->lock);
 	if (!--slice->refs) {
-		if (slice->state == SLICE_FAILED) {
+		if (!slice->hashed) {
 			gone = true;
 		} else {
 			list_add_tail(&slice->lru, &cache->lru);

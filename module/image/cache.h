@@ -19,9 +19,13 @@ struct q2_cache_stats;
 /**
  * struct q2_slice - a referenced piece of metadata
  * @data: bytes as on disk; valid until q2_cache_put()
+ * @offset: host offset
+ * @dirty: for whoever changes @data; the cache only sees that it starts empty
  */
 struct q2_slice {
 	void *data;
+	u64 offset;
+	struct list_head dirty;
 };
 
 /**
@@ -51,8 +55,22 @@ u32 q2_cache_slice_bytes(const struct q2_cache *cache);
  */
 struct q2_slice *q2_cache_get(struct q2_cache *cache, u64 offset);
 
+/* One more reference to a slice that is held. Never blocks. */
+void q2_cache_hold(struct q2_cache *cache, struct q2_slice *slice);
+
 /* Give a slice back. Never blocks. */
 void q2_cache_put(struct q2_cache *cache, struct q2_slice *slice);
+
+/**
+ * q2_cache_forget() - the file changed behind the cache
+ * @cache: cache
+ * @offset: host offset, a multiple of the slice size
+ * @len: bytes, likewise
+ *
+ * Slices of the range are read again by the next q2_cache_get(). Those that are
+ * held stay as they are for their holders. Never blocks.
+ */
+void q2_cache_forget(struct q2_cache *cache, u64 offset, u64 len);
 
 /* See q2_image_cache_stats(), q2_image_shrink(), q2_image_shrinkable(). */
 void q2_cache_stats(struct q2_cache *cache, struct q2_cache_stats *stats);

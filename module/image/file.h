@@ -18,11 +18,20 @@ struct q2_file;
  * @read: read @len bytes at @offset into @buf. Bytes past the end of the file
  *        read as zeroes. Any alignment of @offset and @len; @buf comes from
  *        kvmalloc(). Blocks. Return: 0 or -errno.
+ * @write: write @len bytes at @offset from @buf; the file grows if it must and
+ *         can. @offset and @len are multiples of the image's slice size. Not
+ *         durable before @flush. Blocks. Return: 0, -ENOSPC, -errno.
+ * @flush: make everything that was written before the call durable. Blocks.
+ * @discard: bytes that nobody refers to any more: give their room back if that
+ *           is possible. A hint: failure is not told. Blocks. NULL: never possible.
  *
- * Write, flush, zero, discard and truncate join here with the write path.
+ * @write and @flush are NULL in a file that is only read.
  */
 struct q2_file_ops {
 	int (*read)(struct q2_file *file, u64 offset, void *buf, size_t len);
+	int (*write)(struct q2_file *file, u64 offset, const void *buf, size_t len);
+	int (*flush)(struct q2_file *file);
+	void (*discard)(struct q2_file *file, u64 offset, u64 len);
 };
 
 /**
@@ -30,11 +39,13 @@ struct q2_file_ops {
  * @ops: never NULL
  * @name: what to call it in a sentence; lives as long as the file
  * @size: bytes when it was opened
+ * @limit: bytes it may grow to; a block device's size, else Q2_MAX_OFFSET
  */
 struct q2_file {
 	const struct q2_file_ops *ops;
 	const char *name;
 	u64 size;
+	u64 limit;
 };
 
 /* See &struct q2_file_ops. Never called with a lock that I/O completion takes. */
@@ -42,6 +53,18 @@ static inline int q2_file_read(struct q2_file *file, u64 offset, void *buf, size
 {
 	might_sleep();
 	return file->ops->read(file, offset, buf, len);
+}
+
+static inline int q2_file_write(struct q2_file *file, u64 offset, const void *buf, size_t len)
+{
+	might_sleep();
+	return file->ops->write(file, offset, buf, len);
+}
+
+static inline int q2_file_flush(struct q2_file *file)
+{
+	might_sleep();
+	return file->ops->flush(file);
 }
 
 #endif

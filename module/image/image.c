@@ -1,19 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One open qcow2 image: open, close, and the lookup of guest bytes. */
 #include "env.h"
-#include "image/cache.h"
-#include "image/image.h"
+#include "image/internal.h"
 #include "image/snapshots.h"
 
 #define MAX_SLICE_BYTES 4096U
-
-struct q2_image {
-	struct q2_file *file;
-	struct q2_header hdr;
-	struct q2_geometry geo;
-	u64 *l1; /* host byte order, hdr.l1_size entries */
-	struct q2_cache *cache;
-};
 
 /* What this code does not serve is refused by name, not misread. */
 static int check_served(const struct q2_header *hdr, struct q2_err *err)
@@ -97,6 +88,7 @@ struct q2_image *q2_image_open(struct q2_file *file, size_t cache_bytes, struct 
 	if (!img)
 		return ERR_PTR(-ENOMEM);
 	img->file = file;
+	spin_lock_init(&img->words);
 	ret = read_header(img, err);
 	if (ret)
 		goto free_image;
@@ -128,8 +120,135 @@ free_image:
 	return ERR_PTR(ret);
 }
 
+/* Autoclear bits say "kept up to date by all who wrote": we do not, so off they go. */
+static int clear_autoclear(struct q2_image *img, struct q2_err *err)
+{
+	int ret;
+
+	if (!img->hdr.autoclear)
+		return 0;
+	img->hdr.autoclear = 0;
+	ret = q2_write_header(img);
+	/* Durable before the first change that would make one of them a lie. */
+	if (!ret)
+		ret = q2_file_flush(img->file);
+	return ret ? q2_err_set(err, -ret, "the header cannot be written") : 0;
+}
+
+static int check_writable(const struct q2_image *img, struct q2_err *err)
+{
+	if (!img->file->ops->write)
+		return q2_err_set(err, EROFS, "the file cannot be written");
+	if (img->hdr.incompatible & Q2_INCOMPAT_CORRUPT)
+		return q2_err_set(
+			err, EUCLEAN,
+			"the image is marked corrupt: repair it with qcowctl check -r all, or attach it read-only");
+	if (img->hdr.incompatible & Q2_INCOMPAT_DIRTY)
+		return q2_err_set(
+			err, EUCLEAN,
+			"the image was not closed properly and its refcounts may be wrong: repair it with qcowctl check -r all, or attach it read-only");
+	return 0;
+}
+
+/* Every table that L1 names is metadata that must not be handed out. */
+static int own_tables(struct q2_image *img)
+{
+	u32 i;
+	int ret = 0;
+
+	for (i = 0; i < img->hdr.l1_size && !ret; i++) {
+		if (img->l1[i] & Q2_OFFSET_MASK)
+			ret = q2_owned_add(&img->owned, img->l1[i] & Q2_OFFSET_MASK);
+		/* Reserved on disk, and ours in memory. */
+		img->l1[i] &= ~Q2_L1_FRESH;
+	}
+	return ret;
+}
+
+int q2_image_make_writable(struct q2_image *img, const struct q2_image_hooks *hooks, void *arg,
+			   struct q2_err *err)
+{
+	struct q2_snapshots *snaps;
+	u64 pieces;
+	int ret;
+
+	ret = check_writable(img, err);
+	if (ret)
+		return ret;
+	snaps = q2_snapshots_load(img->file, &img->hdr, err);
+	if (IS_ERR(snaps))
+		return PTR_ERR(snaps);
+	img->snapshots_bytes = snaps->len;
+	q2_snapshots_free(snaps);
+	ret = q2_space_open(img, err);
+	if (!ret)
+		ret = own_tables(img);
+	if (ret)
+		goto fail;
+	pieces = DIV_ROUND_UP_ULL((u64)img->hdr.l1_size * sizeof(u64), q2_piece(img));
+	img->l1_dirty = kvcalloc(pieces / 64 + 1, sizeof(u64), GFP_KERNEL);
+	if (!img->l1_dirty) {
+		ret = -ENOMEM;
+		goto fail;
+	}
+	ret = clear_autoclear(img, err);
+	if (ret)
+		goto fail;
+	mutex_init(&img->lock);
+	mutex_init(&img->committing);
+	INIT_LIST_HEAD(&img->dirty_refcounts);
+	INIT_LIST_HEAD(&img->dirty_fresh);
+	INIT_LIST_HEAD(&img->dirty_l2);
+	INIT_LIST_HEAD(&img->freed);
+	img->hooks = hooks;
+	img->hooks_arg = arg;
+	img->mode = Q2_MODE_RW;
+	img->writable = true;
+	return 0;
+
+fail:
+	kvfree(img->l1_dirty);
+	kvfree(img->reftable);
+	q2_owned_destroy(&img->owned);
+	img->l1_dirty = NULL;
+	img->reftable = NULL;
+	return ret;
+}
+
+enum q2_mode q2_image_mode(const struct q2_image *img)
+{
+	return img->writable ? READ_ONCE(img->mode) : Q2_MODE_RO;
+}
+
+/* Forget what no commit has written: after a failure, or nothing at all. */
+static void drop_dirty(struct q2_image *img)
+{
+	struct list_head *lists[] = {&img->dirty_refcounts, &img->dirty_fresh, &img->dirty_l2};
+	struct q2_slice *slice, *next;
+	struct q2_freed *freed, *next_freed;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		list_for_each_entry_safe(slice, next, lists[i], dirty) {
+			list_del_init(&slice->dirty);
+			q2_cache_put(img->cache, slice);
+		}
+	}
+	list_for_each_entry_safe(freed, next_freed, &img->freed, list)
+		kfree(freed);
+}
+
 void q2_image_close(struct q2_image *img)
 {
+	if (img->writable) {
+		q2_image_commit_all(img);
+		drop_dirty(img);
+		kvfree(img->l1_dirty);
+		kvfree(img->reftable);
+		q2_owned_destroy(&img->owned);
+		mutex_destroy(&img->lock);
+		mutex_destroy(&img->committing);
+	}
 	q2_cache_destroy(img->cache);
 	kvfree(img->l1);
 	kvfree(img);
@@ -176,15 +295,19 @@ static u64 absent_run(const struct q2_image *img, u64 guest, u64 len)
 	u64 index = q2_l1_index(&img->geo, guest);
 	u64 run = rest_of(guest, len, coverage);
 
-	while (run < len && ++index < img->hdr.l1_size && !img->l1[index])
+	while (run < len && ++index < img->hdr.l1_size && !READ_ONCE(img->l1[index]))
 		run += min(coverage, len - run);
 	return run;
 }
 
 /* Is @map at guest offset @pos the continuation of the run in @ext? */
-static bool continues(const struct q2_extent *ext, const struct q2_mapping *map, u64 host)
+static bool continues(const struct q2_image *img, const struct q2_extent *ext,
+		      const struct q2_mapping *map, u64 host)
 {
 	if (map->kind != ext->kind || map->kind == Q2_COMPRESSED)
+		return false;
+	/* Only who writes wants to know. */
+	if (img->writable && map->copied != ext->copied)
 		return false;
 	return map->kind != Q2_DATA || host == ext->host + ext->len;
 }
@@ -216,7 +339,7 @@ static int scan_slice(const struct q2_image *img, const __be64 *entries, u64 end
 		}
 		q2_l2_entry_decode(geo, word, bitmap, sub, &map);
 		host = map.kind == Q2_DATA ? map.host + in_cluster : map.host;
-		if (ext->len && !continues(ext, &map, host))
+		if (ext->len && !continues(img, ext, &map, host))
 			break;
 		if (!ext->len) {
 			ext->kind = map.kind;
@@ -248,7 +371,7 @@ int q2_image_lookup(struct q2_image *img, u64 guest, u64 len, struct q2_extent *
 	ext->guest = guest;
 	len = min(len, img->hdr.size - guest);
 	ext->len = rest_of(guest, len, q2_l2_coverage(geo));
-	ret = q2_l1_entry_decode(geo, img->l1[index], &l2_offset, NULL, NULL);
+	ret = q2_l1_entry_decode(geo, READ_ONCE(img->l1[index]), &l2_offset, NULL, NULL);
 	if (ret)
 		return ret;
 	if (!l2_offset) {
@@ -263,7 +386,10 @@ int q2_image_lookup(struct q2_image *img, u64 guest, u64 len, struct q2_extent *
 								(u64)slice_bytes));
 	if (IS_ERR(slice))
 		return PTR_ERR(slice);
+	/* A writer changes both words of an extended entry under the same lock. */
+	spin_lock(&img->words);
 	ret = scan_slice(img, slice->data, guest + ext->len, ext);
+	spin_unlock(&img->words);
 	q2_cache_put(img->cache, slice);
 	return ret;
 }
