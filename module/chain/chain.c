@@ -61,6 +61,7 @@ int q2_chain_lookup(struct q2_chain *chain, u64 guest, u64 len, unsigned int *la
 			ext->guest = guest;
 			ext->len = len;
 			ext->kind = Q2_DATA;
+			ext->copied = true; /* a raw file's bytes are its own */
 			ext->host = guest;
 			return 0;
 		}

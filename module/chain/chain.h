@@ -12,7 +12,7 @@
 #ifndef Q2_CHAIN_CHAIN_H
 #define Q2_CHAIN_CHAIN_H
 
-#include "image/image.h"
+#include "image/write.h"
 
 /* More layers than this would not fit a map word (map.h). */
 #define Q2_MAX_LAYERS 4096
@@ -36,12 +36,14 @@ struct q2_layer {
  * @granule_bits: log2 of the bytes that certainly have one answer when they are
  *                aligned and no layer ends among them: the smallest
  *                subcluster_bits of the qcow2 layers; 16 if all are raw
+ * @writable: the top layer may be written
  * @size: guest bytes, the top layer's
  * @layers: base first
  */
 struct q2_chain {
 	unsigned int nr_layers;
 	unsigned int granule_bits;
+	bool writable;
 	u64 size;
 	struct q2_layer layers[];
 };
@@ -51,6 +53,17 @@ struct q2_chain *q2_chain_alloc(unsigned int nr_layers);
 
 /* Derive granule_bits and size from the layers. */
 void q2_chain_init(struct q2_chain *chain);
+
+/* May data of @layer that @ext tells of be written where they are? */
+static inline bool q2_chain_in_place(const struct q2_chain *chain, unsigned int layer,
+				     const struct q2_extent *ext)
+{
+	const struct q2_layer *l = &chain->layers[layer];
+
+	if (!chain->writable || layer != chain->nr_layers - 1 || !ext->copied)
+		return false;
+	return !l->img || q2_image_may_overwrite(l->img, ext->host, ext->len);
+}
 
 /* Free the stack, not what it refers to. NULL is fine. */
 void q2_chain_free(struct q2_chain *chain);

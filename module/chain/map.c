@@ -5,6 +5,7 @@
  * A word is 64 bits, so that a reader sees an old or a new one and never a mix:
  *
  *	bits  0..2	enum q2_map_kind
+ *	bit   3		may be written in place (DATA)
  *	bits  4..15	layer
  *	bits 16..63	host offset in sectors (DATA)
  *
@@ -12,12 +13,14 @@
  * q2_map_word() says MIXED for a raw layer beyond.
  *
  * Lock order: map->fill[] (held over I/O) -> map->lock (leaf lock). Readers take
- * none; a leaf does not change once it is in the table.
+ * none. A leaf of one word does not change once it is in the table, the words of
+ * another one do, each as a whole.
  */
 #include "env.h"
 #include "chain/map.h"
 
 #define WORD_KIND 0x7ULL
+#define WORD_IN_PLACE BIT_ULL(3)
 #define WORD_LAYER_SHIFT 4
 #define WORD_LAYER_MASK ((u64)Q2_MAX_LAYERS - 1)
 #define WORD_SECTOR_SHIFT 16
@@ -45,9 +48,10 @@ struct q2_map {
 	struct hlist_head *buckets;
 	struct mutex fill[FILL_LOCKS]; /* one filler of a leaf at a time */
 	spinlock_t lock;
-	struct list_head clock; /* protected by lock; the hand is at the front */
-	u64 bytes;		/* protected by lock */
-	u64 leaves;		/* protected by lock */
+	u64 changes[FILL_LOCKS]; /* of leaves, by others than fillers; protected by lock */
+	struct list_head clock;	 /* protected by lock; the hand is at the front */
+	u64 bytes;		 /* protected by lock */
+	u64 leaves;		 /* protected by lock */
 	atomic64_t fills;
 	atomic64_t evictions;
 };
@@ -234,6 +238,7 @@ void q2_map_lookup(struct q2_map *map, u64 guest, u64 len, struct q2_run *run)
 		WRITE_ONCE(leaf->referenced, true);
 	word = leaf_word(map, leaf, granule & (Q2_MAP_LEAF_GRANULES - 1));
 	run->kind = word_kind(word);
+	run->in_place = word & WORD_IN_PLACE;
 	run->layer = word >> WORD_LAYER_SHIFT & WORD_LAYER_MASK;
 	n = 1;
 	if (run->kind != Q2_MAP_MIXED && run->kind != Q2_MAP_BAD) {
@@ -259,13 +264,19 @@ void q2_map_lookup(struct q2_map *map, u64 guest, u64 len, struct q2_run *run)
 }
 
 /* What the chain's answer is in a word. */
-static u64 word_of(int ret, unsigned int layer, const struct q2_extent *ext, u64 granule_guest)
+static u64 word_of(const struct q2_map *map, int ret, unsigned int layer,
+		   const struct q2_extent *ext, u64 granule_guest)
 {
+	u64 word;
+
 	if (ret)
 		return make_word(Q2_MAP_BAD, layer, 0);
 	switch (ext->kind) {
 	case Q2_DATA:
-		return make_word(Q2_MAP_DATA, layer, ext->host + (granule_guest - ext->guest));
+		word = make_word(Q2_MAP_DATA, layer, ext->host + (granule_guest - ext->guest));
+		if (word_kind(word) == Q2_MAP_DATA && q2_chain_in_place(map->chain, layer, ext))
+			word |= WORD_IN_PLACE;
+		return word;
 	case Q2_COMPRESSED:
 		return make_word(Q2_MAP_COMPRESSED, layer, 0);
 	default:
@@ -296,7 +307,7 @@ static int ask_chain(struct q2_map *map, u64 index, u64 *words, unsigned int *nr
 			bool whole = pos <= first && pos + ext.len >= past;
 
 			words[g - (start >> bits)] =
-				whole ? word_of(ret, layer, &ext, first) : Q2_MAP_MIXED;
+				whole ? word_of(map, ret, layer, &ext, first) : Q2_MAP_MIXED;
 		}
 		pos += ext.len;
 		cond_resched();
@@ -342,11 +353,31 @@ static struct leaf *build_leaf(struct q2_map *map, u64 index)
 	return leaf;
 }
 
+/* Put a leaf into the table, unless what it says may be old. */
+static bool install(struct q2_map *map, struct leaf *leaf, u64 changes)
+{
+	bool current_answer;
+
+	spin_lock(&map->lock);
+	/* Pairs with count_change(): whoever changes the image counts afterwards. */
+	current_answer = map->changes[leaf->index % FILL_LOCKS] == changes;
+	if (current_answer) {
+		evict(map, ULONG_MAX, map->limit - leaf_bytes(leaf));
+		hlist_add_head_rcu(&leaf->node, bucket(map, leaf->index));
+		list_add_tail(&leaf->clock, &map->clock);
+		map->bytes += leaf_bytes(leaf);
+		map->leaves++;
+	}
+	spin_unlock(&map->lock);
+	return current_answer;
+}
+
 int q2_map_fill(struct q2_map *map, u64 guest)
 {
 	u64 index = guest >> map->leaf_shift;
 	struct mutex *fill = &map->fill[index % FILL_LOCKS];
 	struct leaf *leaf;
+	u64 changes;
 	bool known;
 
 	mutex_lock(fill);
@@ -357,19 +388,82 @@ int q2_map_fill(struct q2_map *map, u64 guest)
 		mutex_unlock(fill);
 		return 0;
 	}
+	spin_lock(&map->lock);
+	changes = map->changes[index % FILL_LOCKS];
+	spin_unlock(&map->lock);
 	leaf = build_leaf(map, index);
 	if (!IS_ERR(leaf)) {
-		spin_lock(&map->lock);
-		evict(map, ULONG_MAX, map->limit - leaf_bytes(leaf));
-		hlist_add_head_rcu(&leaf->node, bucket(map, index));
-		list_add_tail(&leaf->clock, &map->clock);
-		map->bytes += leaf_bytes(leaf);
-		map->leaves++;
-		spin_unlock(&map->lock);
-		atomic64_inc(&map->fills);
+		/* If not, the caller asks the chain, and the next one to miss fills. */
+		if (install(map, leaf, changes))
+			atomic64_inc(&map->fills);
+		else
+			leaf_free(leaf);
 	}
 	mutex_unlock(fill);
-	return PTR_ERR_OR_ZERO(leaf);
+	return IS_ERR(leaf) ? PTR_ERR(leaf) : 0;
+}
+
+static void count_change(struct q2_map *map, u64 index)
+{
+	lockdep_assert_held(&map->lock);
+	map->changes[index % FILL_LOCKS]++;
+}
+
+/* Set granules @from up to @to of a leaf, if the table has it with a word for each. */
+static void set_in_leaf(struct q2_map *map, u64 index, unsigned int from, unsigned int to, u64 word)
+{
+	struct leaf *leaf;
+	unsigned int i;
+
+	spin_lock(&map->lock);
+	count_change(map, index);
+	rcu_read_lock();
+	leaf = find(map, index);
+	rcu_read_unlock();
+	if (leaf && leaf->words) {
+		for (i = from; i < to; i++)
+			WRITE_ONCE(leaf->words[i], word_after(map, word, i - from));
+	} else if (leaf && leaf_word(map, leaf, from) != word) {
+		/* One word told all of it; the next miss finds out what is true now. */
+		leaf_remove(map, leaf);
+	}
+	spin_unlock(&map->lock);
+}
+
+void q2_map_set_data(struct q2_map *map, u64 guest, u64 len, unsigned int layer, u64 host)
+{
+	unsigned int bits = map->chain->granule_bits;
+	u64 first = guest >> bits, past = DIV_ROUND_UP_ULL(guest + len, 1ULL << bits);
+	u64 word = make_word(Q2_MAP_DATA, layer, host), g, stop;
+
+	if (word_kind(word) == Q2_MAP_DATA)
+		word |= WORD_IN_PLACE;
+	for (g = first; g < past; g = stop) {
+		u64 index = g >> Q2_MAP_LEAF_BITS;
+
+		stop = min(past, (index + 1) << Q2_MAP_LEAF_BITS);
+		set_in_leaf(map, index, g & (Q2_MAP_LEAF_GRANULES - 1),
+			    ((stop - 1) & (Q2_MAP_LEAF_GRANULES - 1)) + 1,
+			    word_after(map, word, g - first));
+	}
+}
+
+void q2_map_forget(struct q2_map *map, u64 guest, u64 len)
+{
+	u64 index = guest >> map->leaf_shift, last = (guest + len - 1) >> map->leaf_shift;
+	struct leaf *leaf;
+
+	for (; index <= last; index++) {
+		spin_lock(&map->lock);
+		count_change(map, index);
+		rcu_read_lock();
+		leaf = find(map, index);
+		rcu_read_unlock();
+		if (leaf)
+			leaf_remove(map, leaf);
+		spin_unlock(&map->lock);
+		cond_resched();
+	}
 }
 
 void q2_map_stats(struct q2_map *map, struct q2_map_stats *stats)

@@ -39,6 +39,7 @@ enum q2_map_kind {
 /**
  * struct q2_run - a run of guest bytes with one answer
  * @kind: what is known
+ * @in_place: DATA: may be written where it is
  * @layer: DATA, ZERO and COMPRESSED: the layer that answers
  * @host: DATA: host offset of the first byte
  * @len: bytes of the run, cut to the request; MISS: up to the end of the leaf;
@@ -47,6 +48,7 @@ enum q2_map_kind {
  */
 struct q2_run {
 	enum q2_map_kind kind;
+	bool in_place;
 	unsigned int layer;
 	u64 host;
 	u64 len;
@@ -54,7 +56,8 @@ struct q2_run {
 
 /**
  * q2_map_create() - an empty map over a chain
- * @chain: chain; outlives the map
+ * @chain: chain; outlives the map; a top layer that is writable is told of
+ *         with in_place
  * @limit: bytes to hold at most, Q2_MAP_MIN..Q2_MAP_MAX
  *
  * Return: the map or ERR_PTR(-ENOMEM).
@@ -89,6 +92,30 @@ void q2_map_lookup(struct q2_map *map, u64 guest, u64 len, struct q2_run *run);
  * Return: 0; -ENOMEM: nothing is cached, the caller asks the chain itself.
  */
 int q2_map_fill(struct q2_map *map, u64 guest);
+
+/**
+ * q2_map_set_data() - guest bytes have come to lie in a host file
+ * @map: map
+ * @guest: first byte, a multiple of the granule
+ * @len: bytes, likewise, or up to the end of the chain
+ * @layer: the layer that holds them now
+ * @host: host offset of the first byte
+ *
+ * They may be written in place. To be called after the image says so and before
+ * the request that wrote them completes. Fillers that asked the image before do
+ * not bring the old answer back. Does not block.
+ */
+void q2_map_set_data(struct q2_map *map, u64 guest, u64 len, unsigned int layer, u64 host);
+
+/**
+ * q2_map_forget() - the image has another answer for guest bytes now
+ * @map: map
+ * @guest: first byte
+ * @len: bytes
+ *
+ * Their leaves are dropped. When and how: as q2_map_set_data().
+ */
+void q2_map_forget(struct q2_map *map, u64 guest, u64 len);
 
 /**
  * struct q2_map_stats - size and work of a map

@@ -189,6 +189,11 @@ static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp)
 		cds_list_del(n);         \
 		cds_list_add_tail(n, h); \
 	} while (0)
+#define list_splice_init(l, h)         \
+	do {                           \
+		cds_list_splice(l, h); \
+		CDS_INIT_LIST_HEAD(l); \
+	} while (0)
 #define list_empty(h) cds_list_empty(h)
 #define list_entry(p, t, m) cds_list_entry(p, t, m)
 #define list_first_entry(h, t, m) cds_list_first_entry(h, t, m)
