@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One device: its layers opened, its map, its workers, its counters. */
 #include <linux/blkdev.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sort.h>
 
@@ -74,6 +75,74 @@ static void put_layers(struct q2_disk *disk)
 	}
 }
 
+/* Clusters freed before may be used again once the requests of that time have ended. */
+static void quiesce(void *arg)
+{
+	struct q2_shared *s = arg;
+	struct q2_disk *disk = READ_ONCE(s->disk);
+
+	/* Without a disk there are no requests: the image is being closed. */
+	if (disk)
+		synchronize_srcu_expedited(&disk->in_flight);
+}
+
+static void image_failed(void *arg, const char *what)
+{
+	struct q2_shared *s = arg;
+	struct q2_disk *disk = READ_ONCE(s->disk);
+
+	pr_err("dm-qcow2: %s: %s: %s; it is read-only from now on\n", disk ? disk->name : "closing",
+	       s->host->file.name, what);
+	if (disk)
+		q2_disk_event(disk);
+}
+
+static const struct q2_image_hooks image_hooks = {
+	.quiesce = quiesce,
+	.failed = image_failed,
+};
+
+void q2_disk_event(struct q2_disk *disk)
+{
+	disk->event(disk->event_arg);
+}
+
+int q2_disk_flush(struct q2_disk *disk)
+{
+	return disk->top->img ? q2_image_commit(disk->top->img)
+			      : q2_file_flush(&disk->top->host->file);
+}
+
+static void commit_work(struct work_struct *work)
+{
+	struct q2_disk *disk = container_of(to_delayed_work(work), struct q2_disk, commit_work);
+	unsigned int noio = memalloc_noio_save();
+
+	q2_disk_flush(disk); /* an error has made the image read-only, and was told of */
+	memalloc_noio_restore(noio);
+}
+
+void q2_disk_resume(struct q2_disk *disk)
+{
+	WRITE_ONCE(disk->leaving, false);
+	if (disk->writable)
+		WRITE_ONCE(disk->top->disk, disk);
+}
+
+void q2_disk_presuspend(struct q2_disk *disk)
+{
+	WRITE_ONCE(disk->leaving, true);
+	wake_up_all(&disk->room);
+}
+
+void q2_disk_postsuspend(struct q2_disk *disk)
+{
+	if (!disk->writable)
+		return;
+	cancel_delayed_work_sync(&disk->commit_work);
+	q2_disk_flush(disk);
+}
+
 static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params,
 		       struct q2_err *err)
 {
@@ -82,9 +151,17 @@ static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params
 
 	for (i = 0; i < params->nr_layers; i++) {
 		struct q2_layer *layer = &disk->chain->layers[i];
-		struct q2_shared *s =
-			q2_shared_get(params->layers[i].path, params->layers[i].format,
-				      params->cache_bytes, params->lock, err);
+		bool write = params->write && i == params->nr_layers - 1;
+		const struct q2_share_params how = {
+			.path = params->layers[i].path,
+			.format = params->layers[i].format,
+			.cache_bytes = params->cache_bytes,
+			.lock = params->lock,
+			.write = write,
+			.owner = params->owner,
+			.hooks = write ? &image_hooks : NULL,
+		};
+		struct q2_shared *s = q2_shared_get(&how, err);
 
 		if (IS_ERR(s)) {
 			ret = PTR_ERR(s);
@@ -115,6 +192,25 @@ static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params
 	return ret;
 }
 
+static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *params)
+{
+	disk->top = disk->shared[disk->chain->nr_layers - 1];
+	disk->writable = params->write;
+	disk->chain->writable = params->write;
+	disk->nospace_ms = params->nospace_ms;
+	if (!params->write)
+		return 0;
+	disk->change_wq =
+		alloc_workqueue("dm-qcow2-w/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, disk->name);
+	if (!disk->change_wq)
+		return -ENOMEM;
+	if (!disk->top->img)
+		return 0;
+	/* One cluster can always be filled: writing memory back must not need memory. */
+	disk->fill_reserve = kvmalloc(q2_image_geometry(disk->top->img)->cluster_size, GFP_KERNEL);
+	return disk->fill_reserve ? 0 : -ENOMEM;
+}
+
 struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(void *),
 			     void *event_arg, struct q2_err *err)
 {
@@ -124,6 +220,10 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(
 	disk = kzalloc(sizeof(*disk), GFP_KERNEL);
 	if (!disk)
 		goto no_memory;
+	INIT_DELAYED_WORK(&disk->commit_work, commit_work);
+	q2_ranges_init(&disk->ranges);
+	mutex_init(&disk->fill_lock);
+	init_waitqueue_head(&disk->room);
 	disk->event = event;
 	disk->event_arg = event_arg;
 	disk->align = SECTOR_SIZE;
@@ -138,9 +238,12 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(
 	disk->counters = alloc_percpu(struct q2_counters);
 	if (!disk->counters)
 		goto free_shared;
-	ret = bioset_init(&disk->bios, MIN_SPLITS, Q2_REQUEST_FRONT_PAD, 0);
+	ret = init_srcu_struct(&disk->in_flight);
 	if (ret)
 		goto free_counters;
+	ret = bioset_init(&disk->bios, MIN_SPLITS, Q2_REQUEST_FRONT_PAD, 0);
+	if (ret)
+		goto free_srcu;
 	disk->wq = alloc_workqueue("dm-qcow2/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, disk->name);
 	if (!disk->wq) {
 		ret = -ENOMEM;
@@ -150,6 +253,9 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(
 	if (ret)
 		goto destroy_wq;
 	q2_chain_init(disk->chain);
+	ret = prepare_writing(disk, params);
+	if (ret)
+		goto close_layers;
 	disk->map = q2_map_create(disk->chain, params->map_bytes);
 	if (IS_ERR(disk->map)) {
 		ret = PTR_ERR(disk->map);
@@ -161,11 +267,16 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(
 	return disk;
 
 close_layers:
+	if (disk->change_wq)
+		destroy_workqueue(disk->change_wq);
+	kvfree(disk->fill_reserve);
 	put_layers(disk);
 destroy_wq:
 	destroy_workqueue(disk->wq);
 free_bios:
 	bioset_exit(&disk->bios);
+free_srcu:
+	cleanup_srcu_struct(&disk->in_flight);
 free_counters:
 	free_percpu(disk->counters);
 free_shared:
@@ -185,10 +296,18 @@ void q2_disk_close(struct q2_disk *disk)
 	mutex_lock(&disks_lock);
 	list_del(&disk->list);
 	mutex_unlock(&disks_lock);
+	cancel_delayed_work_sync(&disk->commit_work);
+	if (disk->change_wq)
+		destroy_workqueue(disk->change_wq);
 	destroy_workqueue(disk->wq);
 	q2_map_destroy(disk->map);
+	/* The last one to put a written image commits it; requests there are none. */
+	if (disk->writable && disk->top->disk == disk)
+		WRITE_ONCE(disk->top->disk, NULL);
 	put_layers(disk);
+	kvfree(disk->fill_reserve);
 	bioset_exit(&disk->bios);
+	cleanup_srcu_struct(&disk->in_flight);
 	free_percpu(disk->counters);
 	kvfree(disk->shared);
 	q2_chain_free(disk->chain);
@@ -210,7 +329,7 @@ void q2_disk_corrupt(struct q2_disk *disk, unsigned int layer, u64 guest, const 
 		"dm-qcow2: %s: %s: broken %s for guest offset %llu; qcowctl check says more\n",
 		disk->name, disk->shared[layer]->host->file.name, what, guest);
 	if (atomic_inc_return(&disk->corruptions) == 1)
-		disk->event(disk->event_arg);
+		q2_disk_event(disk);
 }
 
 /*

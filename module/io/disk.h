@@ -10,9 +10,11 @@
 #define Q2_IO_DISK_H
 
 #include <linux/percpu.h>
+#include <linux/srcu.h>
 #include <linux/workqueue.h>
 
 #include "chain/map.h"
+#include "io/range.h"
 #include "io/share.h"
 
 /* What requests were made of; one set a CPU. Units: lookups, runs, requests. */
@@ -25,6 +27,8 @@ enum q2_count {
 	Q2_COUNT_ZERO,	     /* runs that read zeroes */
 	Q2_COUNT_COMPRESSED, /* runs of compressed clusters */
 	Q2_COUNT_MIXED,	     /* runs the chain was asked for, past the map */
+	Q2_COUNT_WRITTEN,    /* runs written in place */
+	Q2_COUNT_ALLOCATING, /* write requests that took a worker */
 	Q2_COUNT_ERRORS,     /* runs that failed */
 	Q2_NR_COUNTS,
 };
@@ -49,6 +53,22 @@ struct q2_counters {
  * @align: logical block size that the files of the chain want, bytes
  * @mem_align: and alignment of memory
  * @list: all disks, for the shrinker
+ * @change_wq: where requests are served that change mappings, and commits done.
+ *             These wait for requests that hold @in_flight, which therefore
+ *             must never wait for a place here
+ * @top: the open image of the top layer
+ * @writable: @top may be written
+ * @in_flight: held by every request that uses host clusters it has looked up; a
+ *             cluster that was freed is not used again before those of that time
+ *             have ended
+ * @ranges: guest ranges whose mappings are being changed
+ * @fill_lock: protects @fill_reserve
+ * @fill_reserve: room for one cluster, for when there is no other memory
+ * @commit_work: commits what has waited for a while
+ * @nospace_ms: how long a write may wait for room, milliseconds
+ * @nospace: writes that wait for room now
+ * @leaving: suspending: do not wait for room any more
+ * @room: wakes those that wait for room
  */
 struct q2_disk {
 	struct q2_chain *chain;
@@ -64,6 +84,19 @@ struct q2_disk {
 	u32 align;
 	u32 mem_align;
 	struct list_head list;
+	/* writing */
+	struct workqueue_struct *change_wq;
+	struct q2_shared *top;
+	bool writable;
+	struct srcu_struct in_flight;
+	struct q2_ranges ranges;
+	struct mutex fill_lock;
+	void *fill_reserve;
+	struct delayed_work commit_work;
+	unsigned int nospace_ms;
+	atomic_t nospace;
+	bool leaving;
+	wait_queue_head_t room;
 };
 
 /**
@@ -84,6 +117,9 @@ struct q2_disk_layer {
  * @map_bytes: bound of the map
  * @cache_bytes: bound of the metadata cache of images not open yet
  * @lock: hold QEMU's lock bytes
+ * @write: the top layer may be written
+ * @nospace_ms: how long a write may wait for room, milliseconds; 0: fail at once
+ * @owner: the mapped device
  */
 struct q2_disk_params {
 	const char *name;
@@ -92,6 +128,9 @@ struct q2_disk_params {
 	u64 map_bytes;
 	size_t cache_bytes;
 	bool lock;
+	bool write;
+	unsigned int nospace_ms;
+	void *owner;
 };
 
 /**
@@ -111,6 +150,37 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(
 /* Close it. No request is in flight. Blocks. */
 void q2_disk_close(struct q2_disk *disk);
 
+/* The disk is about to get requests: it and no other one uses the written image now. */
+void q2_disk_resume(struct q2_disk *disk);
+
+/* No more requests will come: writes that wait for room give up. */
+void q2_disk_presuspend(struct q2_disk *disk);
+
+/* No request is in flight: the image on disk is made complete. Blocks. */
+void q2_disk_postsuspend(struct q2_disk *disk);
+
+/*
+ * Make every write that has ended durable; concurrent calls join. Blocks.
+ * Return: 0 or -errno.
+ */
+int q2_disk_flush(struct q2_disk *disk);
+
+/* See @in_flight of &struct q2_disk. Any context; may end in another than it began. */
+static inline int q2_disk_enter(struct q2_disk *disk)
+{
+	int token = __srcu_read_lock(&disk->in_flight);
+
+	/* For sparse: it does not end in this context. */
+	__release(&disk->in_flight);
+	return token;
+}
+
+static inline void q2_disk_leave(struct q2_disk *disk, int token)
+{
+	__acquire(&disk->in_flight);
+	__srcu_read_unlock(&disk->in_flight, token);
+}
+
 static inline void q2_disk_count(struct q2_disk *disk, enum q2_count what)
 {
 	this_cpu_inc(disk->counters->n[what]);
@@ -121,6 +191,9 @@ u64 q2_disk_counter(const struct q2_disk *disk, enum q2_count what);
 
 /* A request met a table entry or compressed data that break the format. Process context. */
 void q2_disk_corrupt(struct q2_disk *disk, unsigned int layer, u64 guest, const char *what);
+
+/* Called once, from a worker: tell whoever waits for events. */
+void q2_disk_event(struct q2_disk *disk);
 
 /* Register and free the module's shrinker and pools. Return: 0 or -errno. */
 int q2_disk_init(void);

@@ -2,8 +2,10 @@
 /* A host file or block device, open in the kernel. */
 #include <linux/bio.h>
 #include <linux/bvec.h>
+#include <linux/falloc.h>
 #include <linux/file.h>
 #include <linux/namei.h>
+#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/stat.h>
 
@@ -157,6 +159,170 @@ static int read_bounced(struct q2_host *host, u64 offset, void *buf, size_t len)
 	return ret;
 }
 
+/*
+ * Writing
+ */
+
+ssize_t q2_host_write_iter(struct q2_host *host, struct kiocb *kiocb, struct iov_iter *iter)
+{
+	struct super_block *sb = file_inode(host->filp)->i_sb;
+	void *journal = current->journal_info;
+	unsigned int noio;
+	ssize_t ret;
+
+	/*
+	 * Taken by hand, not by vfs_iocb_iter_write(): in the context of an upper
+	 * file system that would wait for a frozen lower one, and lockdep would
+	 * see one class of lock twice.
+	 */
+	if (kiocb->ki_flags & IOCB_NOWAIT) {
+		if (!sb_start_write_trylock(sb))
+			return -EAGAIN;
+	} else {
+		sb_start_write(sb);
+	}
+	/* From here to q2_host_write_end() it belongs to the I/O, not to this task. */
+	__sb_writers_release(sb, SB_FREEZE_WRITE);
+	noio = memalloc_noio_save();
+	current->journal_info = NULL; /* see q2_host_read_iter() */
+	ret = host->filp->f_op->write_iter(kiocb, iter);
+	current->journal_info = journal;
+	memalloc_noio_restore(noio);
+	if (ret < 0 && ret != -EIOCBQUEUED)
+		q2_host_write_end(host);
+	return ret;
+}
+
+void q2_host_write_end(struct q2_host *host)
+{
+	struct super_block *sb = file_inode(host->filp)->i_sb;
+
+	__sb_writers_acquired(sb, SB_FREEZE_WRITE);
+	sb_end_write(sb);
+}
+
+static int write_bdev(struct q2_host *host, u64 offset, struct iov_iter *iter)
+{
+	struct bio bio;
+	int ret;
+
+	if (offset + iov_iter_count(iter) > host->file.size)
+		return -ENOSPC;
+	/* The vectors of the iterator serve as they are. */
+	bio_init(&bio, host->bdev, (struct bio_vec *)iter->bvec, iter->nr_segs, REQ_OP_WRITE);
+	bio.bi_vcnt = iter->nr_segs;
+	bio.bi_iter.bi_bvec_done = iter->iov_offset;
+	bio.bi_iter.bi_size = iov_iter_count(iter);
+	bio.bi_iter.bi_sector = offset >> SECTOR_SHIFT;
+	/* Borrowed vectors: the same promise a clone gives, nobody walks beyond bi_iter. */
+	bio_set_flag(&bio, BIO_CLONED);
+	ret = submit_bio_wait(&bio);
+	bio_uninit(&bio);
+	return ret;
+}
+
+int q2_host_write_bytes(struct q2_host *host, u64 offset, struct iov_iter *iter)
+{
+	bool direct = host->direct;
+	struct kiocb kiocb;
+	ssize_t ret;
+
+	if (host->bdev)
+		return write_bdev(host, offset, iter);
+	while (iov_iter_count(iter)) {
+		init_sync_kiocb(&kiocb, host->filp);
+		kiocb.ki_pos = offset;
+		kiocb.ki_flags = IOCB_WRITE | (direct ? IOCB_DIRECT : 0);
+		ret = q2_host_write_iter(host, &kiocb, iter);
+		if (ret == -EINVAL && direct) {
+			direct = false; /* through the page cache, then */
+			continue;
+		}
+		if (ret < 0)
+			return ret;
+		q2_host_write_end(host);
+		if (!ret)
+			return -EIO;
+		offset += ret;
+	}
+	return 0;
+}
+
+static int write_piece(struct q2_host *host, u64 offset, const void *buf, size_t len)
+{
+	struct bio_vec vecs[PIECE_PAGES + 1];
+	struct iov_iter iter;
+
+	if (is_vmalloc_addr(buf))
+		flush_kernel_vmap_range((void *)buf, len);
+	iov_iter_bvec(&iter, ITER_SOURCE, vecs, map_pages((void *)buf, len, vecs), len);
+	return q2_host_write_bytes(host, offset, &iter);
+}
+
+static int host_write(struct q2_file *file, u64 offset, const void *buf, size_t len)
+{
+	struct q2_host *host = host_of(file);
+	void *copy = NULL;
+	unsigned int noio;
+	int ret = 0;
+
+	if (offset > Q2_MAX_OFFSET - len || !IS_ALIGNED(offset | len, host->align))
+		return -EINVAL;
+	noio = memalloc_noio_save();
+	if (!IS_ALIGNED((unsigned long)buf, host->mem_align)) {
+		copy = kvmalloc(round_up(len, PAGE_SIZE), GFP_NOIO);
+		if (copy)
+			memcpy(copy, buf, len);
+		else
+			ret = -ENOMEM;
+		buf = copy;
+	}
+	while (len && !ret) {
+		size_t part = min_t(size_t, len, PIECE_BYTES);
+
+		ret = write_piece(host, offset, buf, part);
+		offset += part;
+		buf += part;
+		len -= part;
+	}
+	kvfree(copy);
+	memalloc_noio_restore(noio);
+	return ret;
+}
+
+static int host_flush(struct q2_file *file)
+{
+	struct q2_host *host = host_of(file);
+	unsigned int noio = memalloc_noio_save();
+	int ret;
+
+	if (host->bdev) {
+		ret = blkdev_issue_flush(host->bdev);
+		/* A device without a volatile cache has nothing to flush. */
+		if (ret == -EOPNOTSUPP)
+			ret = 0;
+	} else {
+		/* Writes leave the time alone (q2_host_open()): now it is told. */
+		file_update_time(host->filp);
+		ret = vfs_fsync(host->filp, 1);
+	}
+	memalloc_noio_restore(noio);
+	return ret;
+}
+
+static void host_discard(struct q2_file *file, u64 offset, u64 len)
+{
+	struct q2_host *host = host_of(file);
+	unsigned int noio = memalloc_noio_save();
+
+	if (!host->bdev)
+		vfs_fallocate(host->filp, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
+	else if (bdev_max_discard_sectors(host->bdev))
+		blkdev_issue_discard(host->bdev, offset >> SECTOR_SHIFT, len >> SECTOR_SHIFT,
+				     GFP_NOIO);
+	memalloc_noio_restore(noio);
+}
+
 static int host_read(struct q2_file *file, u64 offset, void *buf, size_t len)
 {
 	struct q2_host *host = host_of(file);
@@ -184,8 +350,15 @@ out:
 	return ret;
 }
 
-static const struct q2_file_ops host_ops = {
+static const struct q2_file_ops read_ops = {
 	.read = host_read,
+};
+
+static const struct q2_file_ops write_ops = {
+	.read = host_read,
+	.write = host_write,
+	.flush = host_flush,
+	.discard = host_discard,
 };
 
 /* Only what can be an image is opened: opening a FIFO, say, would wait for a writer. */
@@ -215,6 +388,7 @@ static void learn_file(struct q2_host *host)
 	struct kstat stat = {};
 
 	host->file.size = i_size_read(inode);
+	host->file.limit = Q2_MAX_OFFSET;
 	host->direct = host->filp->f_mode & FMODE_CAN_ODIRECT;
 	host->align = SECTOR_SIZE;
 	host->mem_align = SECTOR_SIZE;
@@ -243,14 +417,15 @@ static void learn_bdev(struct q2_host *host)
 {
 	host->bdev = I_BDEV(host->filp->f_mapping->host);
 	host->file.size = bdev_nr_bytes(host->bdev);
+	host->file.limit = host->file.size;
 	host->direct = true;
 	host->align = bdev_logical_block_size(host->bdev);
 	host->mem_align = SECTOR_SIZE;
 }
 
-struct q2_host *q2_host_open(const char *path, struct q2_err *err)
+struct q2_host *q2_host_open(const char *path, bool write, struct q2_err *err)
 {
-	const int flags = O_RDONLY | O_LARGEFILE;
+	const int flags = (write ? O_RDWR : O_RDONLY) | O_LARGEFILE;
 	struct q2_host *host;
 	int ret;
 
@@ -260,7 +435,8 @@ struct q2_host *q2_host_open(const char *path, struct q2_err *err)
 	host = kzalloc(sizeof(*host), GFP_KERNEL);
 	if (!host)
 		return ERR_PTR(-ENOMEM);
-	host->file.ops = &host_ops;
+	host->file.ops = write ? &write_ops : &read_ops;
+	host->writable = write;
 	host->file.name = kstrdup(path, GFP_KERNEL);
 	if (!host->file.name) {
 		ret = -ENOMEM;
@@ -272,7 +448,8 @@ struct q2_host *q2_host_open(const char *path, struct q2_err *err)
 		host->filp = filp_open(path, flags, 0);
 	if (IS_ERR(host->filp)) {
 		ret = PTR_ERR(host->filp);
-		q2_err_set(err, -ret, "%s: cannot be opened (error %d)", path, -ret);
+		q2_err_set(err, -ret, "%s: cannot be opened%s (error %d)", path,
+			   write ? " for writing" : "", -ret);
 		goto free_name;
 	}
 	if (S_ISBLK(file_inode(host->filp)->i_mode)) {
@@ -285,6 +462,16 @@ struct q2_host *q2_host_open(const char *path, struct q2_err *err)
 		invalidate_bdev(host->bdev);
 	} else if (S_ISREG(file_inode(host->filp)->i_mode) && host->filp->f_op->read_iter) {
 		learn_file(host);
+		/*
+		 * A write that changed the modification time would have to wait
+		 * for a transaction; flushes set it.
+		 */
+		if (write) {
+			host->filp->f_mode |= FMODE_NOCMTIME;
+			/* And one beside cached pages would have to wait for them to go. */
+			ret = filemap_write_and_wait(host->filp->f_mapping);
+			invalidate_mapping_pages(host->filp->f_mapping, 0, -1);
+		}
 	} else {
 		ret = -EINVAL;
 	}
@@ -305,9 +492,23 @@ free_host:
 
 void q2_host_close(struct q2_host *host)
 {
+	/* Our bios went around the page cache: nobody may find old pages there. */
+	if (host->bdev && host->writable)
+		invalidate_bdev(host->bdev);
 	filp_close(host->filp, NULL);
 	kfree(host->file.name);
 	kfree(host);
+}
+
+void q2_host_refresh(struct q2_host *host)
+{
+	u64 size;
+
+	if (!host->bdev)
+		return;
+	size = bdev_nr_bytes(host->bdev);
+	WRITE_ONCE(host->file.size, size);
+	WRITE_ONCE(host->file.limit, size);
 }
 
 bool q2_host_same(const struct q2_host *a, const struct q2_host *b)

@@ -2,8 +2,8 @@
 /*
  * A host file or block device, open in the kernel.
  *
- * Does: metadata reads for image/ (the q2_file of a layer), guest reads as
- * direct kiocbs, QEMU's locks. Does not: share (share.h does), know qcow2.
+ * Does: metadata reads and writes for image/ (the q2_file of a layer), guest
+ * reads and writes as direct kiocbs, QEMU's locks. Does not: share (share.h does), know qcow2.
  */
 #ifndef Q2_IO_HOST_H
 #define Q2_IO_HOST_H
@@ -25,6 +25,7 @@
  * @mem_align: and addresses of it
  * @direct: direct I/O is to be had; otherwise reads go through the page cache
  * @nowait: a regular file whose file system can read directly without waiting
+ * @writable: opened for writing
  * @locked: QEMU's lock bytes are held
  */
 struct q2_host {
@@ -35,32 +36,38 @@ struct q2_host {
 	u32 mem_align;
 	bool direct;
 	bool nowait;
+	bool writable;
 	bool locked;
 };
 
 /**
- * q2_host_open() - open a regular file or block device for reading
+ * q2_host_open() - open a regular file or block device
  * @path: absolute path; copied
+ * @write: for writing too
  * @err: reason, names the path
  *
  * A block device's page cache is written back and dropped: bios go around it.
  * Blocks. Return: the host or ERR_PTR.
  */
-struct q2_host *q2_host_open(const char *path, struct q2_err *err);
+struct q2_host *q2_host_open(const char *path, bool write, struct q2_err *err);
 
-/* Close it; its locks go with it. No I/O is in flight. */
+/* Close it; its locks go with it. No I/O is in flight. Cached pages of a device go too. */
 void q2_host_close(struct q2_host *host);
+
+/* A block device may have grown since it was opened: look again. */
+void q2_host_refresh(struct q2_host *host);
 
 /* Are both the same file or block device, by whatever name? */
 bool q2_host_same(const struct q2_host *a, const struct q2_host *b);
 
 /**
- * q2_host_lock() - take the lock bytes of a reader that shares no write
+ * q2_host_lock() - take the lock bytes of a reader or writer that shares no write
  * @host: host
  * @err: reason, says that another program has the file open
  *
- * OFD locks as QEMU takes them for a read-only image or a backing file: bytes
- * 100, 201 and 203 shared, after which nobody may hold 101, 103 or 200.
+ * OFD locks as QEMU takes them. Read-only image or backing file: bytes 100, 201
+ * and 203 shared, after which nobody may hold 101, 103 or 200. Writable: 101 and
+ * 103 as well, after which nobody may hold 201 and 203 either.
  * Does nothing when they are held already. Not safe against itself: the caller
  * serializes. Blocks. Return: 0 or -EAGAIN (another program), -errno.
  */
@@ -78,5 +85,32 @@ int q2_host_lock(struct q2_host *host, struct q2_err *err);
  * Return: what ->read_iter returns: bytes, -EIOCBQUEUED, -EAGAIN, -errno.
  */
 ssize_t q2_host_read_iter(struct q2_host *host, struct kiocb *kiocb, struct iov_iter *iter);
+
+/**
+ * q2_host_write_iter() - one write call on a regular file
+ * @host: writable host with a regular file
+ * @kiocb: as for q2_host_read_iter(); with IOCB_NOWAIT in ki_flags nothing waits,
+ *         not for a frozen file system either
+ * @iter: where from
+ *
+ * Unless -EAGAIN or another error comes back at once, the caller calls
+ * q2_host_write_end() when the write has ended. Context as q2_host_read_iter().
+ *
+ * Return: what ->write_iter returns: bytes, -EIOCBQUEUED, -EAGAIN, -errno.
+ */
+ssize_t q2_host_write_iter(struct q2_host *host, struct kiocb *kiocb, struct iov_iter *iter);
+
+/* A write that was queued or succeeded has ended: its file system may be frozen. Any context. */
+void q2_host_write_end(struct q2_host *host);
+
+/**
+ * q2_host_write_bytes() - write guest data and wait
+ * @host: writable host
+ * @offset: host offset
+ * @iter: bvec iterator over the data; offset and count aligned for the host
+ *
+ * Not durable by itself. Blocks. Return: 0, -ENOSPC, -errno.
+ */
+int q2_host_write_bytes(struct q2_host *host, u64 offset, struct iov_iter *iter);
 
 #endif

@@ -10,7 +10,6 @@
 
 #include "env.h"
 #include "io/codec.h"
-#include "io/copy.h"
 #include "io/inflate.h"
 
 struct place {
@@ -148,16 +147,23 @@ static int fill_place(struct place *place, struct q2_shared *shared, u64 host, c
 	return ret;
 }
 
-int q2_inflate_read(struct q2_shared *shared, u64 host, u32 size, u32 skip, struct bio *bio)
+static int copy_out(const struct place *place, u32 skip, struct iov_iter *to)
+{
+	size_t len = iov_iter_count(to);
+
+	return copy_to_iter(place->out + skip, len, to) == len ? 0 : -EFAULT;
+}
+
+int q2_inflate_read(struct q2_shared *shared, u64 host, u32 size, u32 skip, struct iov_iter *to)
 {
 	struct place *place = take_with(shared->id, host);
 	void *src;
 	int ret;
 
 	if (place) {
-		q2_copy_to_bio(bio, place->out + skip);
+		ret = copy_out(place, skip, to);
 		put_place(place);
-		return 0;
+		return ret;
 	}
 	src = kvmalloc(size, GFP_NOIO);
 	if (!src)
@@ -167,7 +173,7 @@ int q2_inflate_read(struct q2_shared *shared, u64 host, u32 size, u32 skip, stru
 		wait_event(pool.wait, (place = take_oldest()));
 		ret = fill_place(place, shared, host, src, size);
 		if (!ret)
-			q2_copy_to_bio(bio, place->out + skip);
+			ret = copy_out(place, skip, to);
 		put_place(place);
 	}
 	kvfree(src);

@@ -9,7 +9,7 @@
 #ifndef Q2_IO_INFLATE_H
 #define Q2_IO_INFLATE_H
 
-#include <linux/bio.h>
+#include <linux/uio.h>
 
 #include "io/share.h"
 
@@ -18,17 +18,17 @@ int q2_inflate_init(void);
 void q2_inflate_exit(void);
 
 /**
- * q2_inflate_read() - fill a bio from a compressed cluster
+ * q2_inflate_read() - read from a compressed cluster
  * @shared: image with the cluster
  * @host: host offset of the compressed data
  * @size: stored bytes available there, at most two clusters
- * @skip: offset inside the cluster where the bio begins
- * @bio: what to fill; ends inside the cluster; not completed
+ * @skip: offset inside the cluster of the first byte wanted
+ * @to: what to fill; ends inside the cluster
  *
  * Blocks. Different clusters are inflated in parallel, one a CPU at most.
  * Return: 0, -EIO broken data, -ENOMEM, -errno of the file.
  */
-int q2_inflate_read(struct q2_shared *shared, u64 host, u32 size, u32 skip, struct bio *bio);
+int q2_inflate_read(struct q2_shared *shared, u64 host, u32 size, u32 skip, struct iov_iter *to);
 
 /* For the shrinker: frees buffers of places that are not in use, all of them. */
 unsigned long q2_inflate_shrink(void);

@@ -64,21 +64,28 @@ int q2_host_lock(struct q2_host *host, struct q2_err *err)
 		BYTE_HELD(PERM_CONSISTENT_READ),
 		BYTE_NOT_SHARED(PERM_WRITE),
 		BYTE_NOT_SHARED(PERM_RESIZE),
+		/* a writer's */
+		BYTE_HELD(PERM_WRITE),
+		BYTE_HELD(PERM_RESIZE),
 	};
 	static const loff_t theirs[] = {
 		BYTE_NOT_SHARED(PERM_CONSISTENT_READ),
 		BYTE_HELD(PERM_WRITE),
 		BYTE_HELD(PERM_RESIZE),
+		/* in a writer's way */
+		BYTE_NOT_SHARED(PERM_WRITE),
+		BYTE_NOT_SHARED(PERM_RESIZE),
 	};
-	unsigned int i;
+	unsigned int i, n = host->writable ? ARRAY_SIZE(mine) : 3;
 	int ret = 0;
 
+	static_assert(ARRAY_SIZE(mine) == ARRAY_SIZE(theirs));
 	if (host->locked)
 		return 0;
 	/* First take, then ask: of two that come at once at least one sees the other. */
-	for (i = 0; i < ARRAY_SIZE(mine) && !ret; i++)
+	for (i = 0; i < n && !ret; i++)
 		ret = take(host->filp, mine[i]);
-	for (i = 0; i < ARRAY_SIZE(theirs) && !ret; i++) {
+	for (i = 0; i < n && !ret; i++) {
 		ret = held_by_other(host->filp, theirs[i]);
 		if (ret > 0)
 			ret = -EAGAIN;
@@ -87,13 +94,12 @@ int q2_host_lock(struct q2_host *host, struct q2_err *err)
 		host->locked = true;
 		return 0;
 	}
-	for (i = 0; i < ARRAY_SIZE(mine); i++)
+	for (i = 0; i < n; i++)
 		release(host->filp, mine[i]);
 	if (ret == -EAGAIN)
-		return q2_err_set(
-			err, EAGAIN,
-			"%s: another program has it open for writing; close it there first",
-			host->file.name);
+		return q2_err_set(err, EAGAIN,
+				  "%s: another program has it open%s; close it there first",
+				  host->file.name, host->writable ? "" : " for writing");
 	return q2_err_set(err, -ret,
 			  "%s: cannot be locked (error %d); the option no_lock goes without",
 			  host->file.name, -ret);

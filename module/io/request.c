@@ -14,11 +14,11 @@
 #include <linux/sched/mm.h>
 
 #include "env.h"
-#include "io/copy.h"
+#include "io/change.h"
 #include "io/inflate.h"
 #include "io/request.h"
 
-static void finish(struct q2_request *req, blk_status_t status)
+void q2_request_finish(struct q2_request *req, blk_status_t status)
 {
 	if (status && status != BLK_STS_AGAIN)
 		q2_disk_count(req->disk, Q2_COUNT_ERRORS);
@@ -45,8 +45,7 @@ static bool aligned(const struct q2_host *h, u64 host, u32 len)
  * Direct reads on files
  */
 
-/* The part of the bio that is still to be read. */
-static void iter_of(const struct q2_request *req, struct iov_iter *iter)
+void q2_request_iter(const struct q2_request *req, struct iov_iter *iter)
 {
 	struct bio *bio = req->bio;
 	unsigned int vecs = 0;
@@ -55,8 +54,8 @@ static void iter_of(const struct q2_request *req, struct iov_iter *iter)
 
 	bio_for_each_bvec(bv, bio, i)
 		vecs++;
-	iov_iter_bvec(iter, ITER_DEST, __bvec_iter_bvec(bio->bi_io_vec, bio->bi_iter), vecs,
-		      bio->bi_iter.bi_size);
+	iov_iter_bvec(iter, op_is_write(bio_op(bio)) ? ITER_SOURCE : ITER_DEST,
+		      __bvec_iter_bvec(bio->bi_io_vec, bio->bi_iter), vecs, bio->bi_iter.bi_size);
 	iter->iov_offset = bio->bi_iter.bi_bvec_done;
 	iov_iter_advance(iter, req->done);
 }
@@ -67,14 +66,14 @@ static void finish_read(struct q2_request *req, int error)
 		pr_err_ratelimited("dm-qcow2: %s: reading %s at %llu failed: error %d\n",
 				   req->disk->name, req->disk->shared[req->layer]->host->file.name,
 				   req->host, -error);
-	finish(req, errno_to_blk_status(error));
+	q2_request_finish(req, errno_to_blk_status(error));
 }
 
 /* A read without waiting has ended; any context. */
 static void read_done(struct q2_request *req, long ret)
 {
 	if (ret == -EAGAIN && (req->bio->bi_opf & REQ_NOWAIT)) {
-		finish(req, BLK_STS_AGAIN);
+		q2_request_finish(req, BLK_STS_AGAIN);
 		return;
 	}
 	/* Refused without waiting, or by direct I/O at all: a worker reads it another way. */
@@ -104,7 +103,7 @@ static void read_nowait(struct q2_request *req, struct q2_host *h)
 	ssize_t ret;
 
 	req->done = 0;
-	iter_of(req, &iter);
+	q2_request_iter(req, &iter);
 	init_sync_kiocb(&req->kiocb, h->filp);
 	req->kiocb.ki_pos = req->host;
 	req->kiocb.ki_flags = IOCB_DIRECT | IOCB_NOWAIT;
@@ -123,7 +122,7 @@ static int read_waiting(struct q2_request *req, struct q2_host *h)
 	ssize_t ret;
 
 	while (req->done < size) {
-		iter_of(req, &iter);
+		q2_request_iter(req, &iter);
 		init_sync_kiocb(&req->kiocb, h->filp);
 		req->kiocb.ki_pos = req->host + req->done;
 		req->kiocb.ki_flags =
@@ -136,7 +135,7 @@ static int read_waiting(struct q2_request *req, struct q2_host *h)
 		if (ret < 0)
 			return ret;
 		if (!ret) {
-			iter_of(req, &iter);
+			q2_request_iter(req, &iter);
 			iov_iter_zero(size - req->done, &iter);
 			return 0;
 		}
@@ -162,13 +161,16 @@ static int read_bounced(struct q2_request *req, struct q2_host *h)
 {
 	u32 len = req->bio->bi_iter.bi_size;
 	void *buf = kvmalloc(len, GFP_NOIO);
+	struct iov_iter iter;
 	int ret;
 
 	if (!buf)
 		return -ENOMEM;
 	ret = q2_file_read(&h->file, req->host, buf, len);
-	if (!ret)
-		q2_copy_to_bio(req->bio, buf);
+	if (!ret) {
+		q2_request_iter(req, &iter);
+		ret = copy_to_iter(buf, len, &iter) == len ? 0 : -EFAULT;
+	}
 	kvfree(buf);
 	return ret;
 }
@@ -206,19 +208,23 @@ static void start_compressed(struct q2_request *req, struct q2_shared *shared,
 			     const struct q2_extent *ext)
 {
 	u32 skip = q2_offset_into_cluster(q2_image_geometry(shared->img), req->guest);
-	int ret = q2_inflate_read(shared, ext->host, ext->compressed_size, skip, req->bio);
+	struct iov_iter iter;
+	int ret;
 
+	req->done = 0;
+	q2_request_iter(req, &iter);
+	ret = q2_inflate_read(shared, ext->host, ext->compressed_size, skip, &iter);
 	q2_disk_count(req->disk, Q2_COUNT_COMPRESSED);
 	if (ret == -EIO)
 		q2_disk_corrupt(req->disk, req->layer, req->guest, "compressed data");
-	finish(req, errno_to_blk_status(ret));
+	q2_request_finish(req, errno_to_blk_status(ret));
 }
 
 static void start_zero(struct q2_request *req)
 {
 	q2_disk_count(req->disk, Q2_COUNT_ZERO);
 	zero_fill_bio(req->bio);
-	finish(req, BLK_STS_OK);
+	q2_request_finish(req, BLK_STS_OK);
 }
 
 /* One answer for the first bytes of a request, whoever gave it. */
@@ -276,7 +282,8 @@ static void start_piece(struct q2_request *req, const struct piece *piece)
 
 	req->layer = piece->layer;
 	if (piece->error) {
-		finish(req, errno_to_blk_status(piece->error == -EUCLEAN ? -EIO : piece->error));
+		q2_request_finish(
+			req, errno_to_blk_status(piece->error == -EUCLEAN ? -EIO : piece->error));
 		return;
 	}
 	switch (piece->ext.kind) {
@@ -305,6 +312,8 @@ static struct q2_request *split(struct q2_request *req, u64 len)
 	part->disk = req->disk;
 	part->bio = bio;
 	part->guest = req->guest;
+	part->done = 0;
+	part->in_flight = -1; /* the whole request holds one */
 	req->guest += len;
 	return part;
 }
@@ -330,6 +339,7 @@ static void serve_work(struct work_struct *work)
 		start_piece(part, &piece);
 		cond_resched();
 	}
+	req->done = 0;
 	start_piece(req, &piece); /* the request may be gone after this */
 	memalloc_noio_restore(noio);
 }
@@ -383,10 +393,178 @@ enum q2_start q2_request_start(struct q2_request *req, const struct q2_run *run)
 			}
 		}
 	}
-	if (bio->bi_opf & REQ_NOWAIT) {
-		finish(req, BLK_STS_AGAIN);
-		return Q2_START_TAKEN;
-	}
-	defer(req, serve_work);
+	if (bio->bi_opf & REQ_NOWAIT)
+		q2_request_finish(req, BLK_STS_AGAIN);
+	else
+		defer(req, serve_work);
 	return Q2_START_TAKEN;
+}
+
+void q2_request_change(struct q2_request *req, work_func_t func)
+{
+	if (req->bio->bi_opf & REQ_NOWAIT) {
+		q2_request_finish(req, BLK_STS_AGAIN);
+		return;
+	}
+	/* Not while it may wait for a commit, which waits for the tokens. */
+	q2_request_leave(req);
+	INIT_WORK(&req->work, func);
+	queue_work(req->disk->change_wq, &req->work);
+}
+
+/*
+ * Writes in place. What would wait, or is short, goes the way of a write that
+ * allocates: it finds the clusters in place and writes there, waiting.
+ */
+
+static void write_result(struct q2_request *req, long ret)
+{
+	if (ret == req->bio->bi_iter.bi_size) {
+		q2_disk_count(req->disk, Q2_COUNT_WRITTEN);
+		q2_request_finish(req, BLK_STS_OK);
+	} else if (ret >= 0 || ret == -EAGAIN || ret == -EINVAL || ret == -EOPNOTSUPP ||
+		   ret == -ENOSPC) {
+		q2_request_change(req, q2_change_write);
+	} else {
+		pr_err_ratelimited("dm-qcow2: %s: writing %s at %llu failed: error %ld\n",
+				   req->disk->name, req->disk->top->host->file.name, req->host,
+				   -ret);
+		q2_request_finish(req, errno_to_blk_status(ret));
+	}
+}
+
+#ifdef IOCB_DIO_CALLER_COMP
+static void write_deferred_result(struct work_struct *work)
+{
+	struct q2_request *req = container_of(work, struct q2_request, work);
+	struct kiocb *kiocb = &req->kiocb;
+	long ret = kiocb->dio_complete(kiocb->private);
+
+	q2_host_write_end(req->disk->top->host);
+	write_result(req, ret);
+}
+
+/* The result is to be had in a task: this one if it is one, else a worker. */
+static bool finish_elsewhere(struct kiocb *kiocb)
+{
+	struct q2_request *req = container_of(kiocb, struct q2_request, kiocb);
+
+	if (!kiocb->dio_complete)
+		return false;
+	if (in_task() && !irqs_disabled() && !rcu_preempt_depth())
+		write_deferred_result(&req->work);
+	else
+		defer(req, write_deferred_result);
+	return true;
+}
+#define Q2_CALLER_COMP IOCB_DIO_CALLER_COMP
+#else
+static bool finish_elsewhere(struct kiocb *kiocb)
+{
+	return false;
+}
+#define Q2_CALLER_COMP 0
+#endif
+
+static void write_complete(struct kiocb *kiocb, long ret)
+{
+	struct q2_request *req = container_of(kiocb, struct q2_request, kiocb);
+
+	if (finish_elsewhere(kiocb))
+		return;
+	q2_host_write_end(req->disk->top->host);
+	write_result(req, ret);
+}
+
+static void write_nowait(struct q2_request *req, struct q2_host *h)
+{
+	struct iov_iter iter;
+	ssize_t ret;
+
+	req->done = 0;
+	q2_request_iter(req, &iter);
+	init_sync_kiocb(&req->kiocb, h->filp);
+	req->kiocb.ki_pos = req->host;
+	req->kiocb.ki_flags = IOCB_WRITE | IOCB_DIRECT | IOCB_NOWAIT | Q2_CALLER_COMP;
+	req->kiocb.ki_complete = write_complete;
+	ret = q2_host_write_iter(h, &req->kiocb, &iter);
+	if (ret == -EIOCBQUEUED)
+		return;
+	if (ret >= 0)
+		q2_host_write_end(h);
+	write_result(req, ret);
+}
+
+/* May a write that must be durable when it ends be written in place and no more? */
+static bool durable_in_place(const struct q2_disk *disk)
+{
+	return disk->top->host->bdev && (!disk->top->img || q2_image_stable(disk->top->img));
+}
+
+enum q2_start q2_request_write(struct q2_request *req, const struct q2_run *run)
+{
+	struct q2_disk *disk = req->disk;
+	struct q2_host *h = disk->top->host;
+	struct bio *bio = req->bio;
+	u32 len = bio->bi_iter.bi_size;
+	bool in_place = run->kind == Q2_MAP_DATA && run->in_place && run->len >= len &&
+			aligned(h, run->host, len) &&
+			(!disk->top->img || q2_image_mode(disk->top->img) == Q2_MODE_RW);
+
+	if (in_place && (!(bio->bi_opf & REQ_FUA) || durable_in_place(disk))) {
+		req->layer = run->layer;
+		req->host = run->host;
+		if (h->bdev && run->host + len <= h->file.size) {
+			q2_disk_count(disk, Q2_COUNT_WRITTEN);
+			bio_set_dev(bio, h->bdev);
+			bio->bi_iter.bi_sector = run->host >> SECTOR_SHIFT;
+			return Q2_START_REMAPPED;
+		}
+		if (h->nowait) {
+			write_nowait(req, h);
+			return Q2_START_TAKEN;
+		}
+	}
+	q2_request_change(req, q2_change_write);
+	return Q2_START_TAKEN;
+}
+
+int q2_disk_read(struct q2_disk *disk, u64 guest, void *buf, u32 len)
+{
+	struct q2_extent *ext;
+	struct piece piece;
+	int ret = 0;
+
+	while (len && !ret) {
+		u32 part = len;
+
+		if (guest >= disk->chain->size) {
+			memset(buf, 0, len);
+			break;
+		}
+		find_piece(disk, guest, min_t(u64, len, disk->chain->size - guest), &piece);
+		ext = &piece.ext;
+		part = min_t(u64, len, ext->len);
+		if (piece.error) {
+			ret = piece.error == -EUCLEAN ? -EIO : piece.error;
+		} else if (ext->kind == Q2_DATA) {
+			ret = q2_file_read(disk->chain->layers[piece.layer].file, ext->host, buf,
+					   part);
+		} else if (ext->kind == Q2_COMPRESSED) {
+			struct q2_shared *s = disk->shared[piece.layer];
+			struct kvec vec = {.iov_base = buf, .iov_len = part};
+			struct iov_iter iter;
+
+			iov_iter_kvec(&iter, ITER_DEST, &vec, 1, part);
+			ret = q2_inflate_read(
+				s, ext->host, ext->compressed_size,
+				q2_offset_into_cluster(q2_image_geometry(s->img), guest), &iter);
+		} else {
+			memset(buf, 0, part);
+		}
+		guest += part;
+		buf += part;
+		len -= part;
+	}
+	return ret;
 }

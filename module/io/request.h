@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Serving one read request of a device.
+ * Serving one request of a device.
  *
  * Fast, in the caller's context, nothing waits: q2_request_find(), then
  * q2_request_start(). Everything else goes to the device's workers, where
  * metadata is read, clusters are inflated and a request is split as the chain
- * demands.
+ * demands. What changes mappings is served there too: change.h.
  */
 #ifndef Q2_IO_REQUEST_H
 #define Q2_IO_REQUEST_H
@@ -23,7 +23,8 @@
  * @layer: layer being read, once known
  * @host: host offset being read, once known
  * @kiocb: of the read in flight on a file
- * @done: bytes a read on a file has delivered so far
+ * @done: bytes a read or write on a file has moved so far
+ * @in_flight: token of q2_disk_enter(), or -1; given back when the bio ends
  * @work: for the worker
  *
  * Room for one comes with each bio: device-mapper's per-bio data, or the front
@@ -36,6 +37,7 @@ struct q2_request {
 	u64 host;
 	unsigned int layer;
 	u32 done;
+	int in_flight;
 	struct kiocb kiocb;
 	struct work_struct work;
 };
@@ -65,6 +67,46 @@ void q2_request_find(struct q2_disk *disk, u64 guest, u32 len, struct q2_run *ru
  * BLK_STS_AGAIN.
  */
 enum q2_start q2_request_start(struct q2_request *req, const struct q2_run *run);
+
+/**
+ * q2_request_write() - serve a write to a run that may be written in place
+ * @req: room; disk, bio, guest and in_flight are set
+ * @run: from q2_request_find(); covers the bio
+ *
+ * Goes to a worker if it is not in place after all. Never blocks.
+ */
+enum q2_start q2_request_write(struct q2_request *req, const struct q2_run *run);
+
+/*
+ * Hand a request that changes mappings to a worker, which calls @func of
+ * change.h; with REQ_NOWAIT it ends instead. Any context.
+ */
+void q2_request_change(struct q2_request *req, work_func_t func);
+
+/* Give back the token, if there is one. Any context. */
+static inline void q2_request_leave(struct q2_request *req)
+{
+	if (req->in_flight >= 0)
+		q2_disk_leave(req->disk, req->in_flight);
+	req->in_flight = -1;
+}
+
+/* Complete the bio. */
+void q2_request_finish(struct q2_request *req, blk_status_t status);
+
+/* An iterator over what is left of the bio: from req->done on. */
+void q2_request_iter(const struct q2_request *req, struct iov_iter *iter);
+
+/**
+ * q2_disk_read() - what the device reads, into memory
+ * @disk: device
+ * @guest: first byte
+ * @buf: where to, from kvmalloc()
+ * @len: bytes; beyond the end of the disk zeroes are read
+ *
+ * Blocks. Return: 0 or -errno.
+ */
+int q2_disk_read(struct q2_disk *disk, u64 guest, void *buf, u32 len);
 
 /* Bytes that a bio_set needs in front of each bio. */
 #define Q2_REQUEST_FRONT_PAD (offsetof(struct q2_split, bio))

@@ -12,39 +12,63 @@ static DEFINE_MUTEX(registry);
 static LIST_HEAD(shared_images); /* protected by registry */
 static u64 next_id;		 /* protected by registry */
 
-static struct q2_shared *find(const struct q2_host *host, enum q2_format format)
+/*
+ * The entry for @host that can be shared, NULL if there is none, ERR_PTR(-EBUSY)
+ * if somebody's use of it stands against this one.
+ */
+static struct q2_shared *find(const struct q2_host *host, const struct q2_share_params *params,
+			      struct q2_err *err)
 {
-	struct q2_shared *s;
+	struct q2_shared *s, *found = NULL;
 
 	lockdep_assert_held(&registry);
 	list_for_each_entry(s, &shared_images, list) {
-		if (s->format == format && q2_host_same(s->host, host))
-			return s;
+		if (!q2_host_same(s->host, host))
+			continue;
+		if (s->owner && s->owner != params->owner)
+			return ERR_PTR(q2_err_set(err, EBUSY,
+						  "%s: another device has it attached for writing",
+						  params->path));
+		if (params->write && !s->owner)
+			return ERR_PTR(q2_err_set(
+				err, EBUSY,
+				"%s: is in use by an attached device, as a layer or read-only, so it cannot be written",
+				params->path));
+		if (s->format == params->format)
+			found = s;
+		else if (s->owner)
+			return ERR_PTR(q2_err_set(err, EBUSY,
+						  "%s: is being written in another format",
+						  params->path));
 	}
-	return NULL;
+	return found;
 }
 
 /* The entry for @host, which it takes over: a new one, or the one that is there. */
-static struct q2_shared *enter(struct q2_host *host, enum q2_format format)
+static struct q2_shared *enter(struct q2_host *host, const struct q2_share_params *params,
+			       struct q2_err *err)
 {
 	struct q2_shared *fresh = kzalloc(sizeof(*fresh), GFP_KERNEL);
 	struct q2_shared *s;
 
 	if (!fresh) {
 		q2_host_close(host);
+		q2_err_set(err, ENOMEM, "%s: there is not enough memory to open it", params->path);
 		return ERR_PTR(-ENOMEM);
 	}
 	mutex_lock(&registry);
-	s = find(host, format);
+	s = find(host, params, err);
 	if (s) {
-		s->users++;
+		if (!IS_ERR(s))
+			s->users++;
 		mutex_unlock(&registry);
 		kfree(fresh);
 		q2_host_close(host);
 		return s;
 	}
 	fresh->host = host;
-	fresh->format = format;
+	fresh->format = params->format;
+	fresh->owner = params->write ? params->owner : NULL;
 	fresh->users = 1;
 	fresh->id = ++next_id;
 	fresh->error = -EINPROGRESS;
@@ -54,36 +78,62 @@ static struct q2_shared *enter(struct q2_host *host, enum q2_format format)
 	return fresh;
 }
 
-struct q2_shared *q2_shared_get(const char *path, enum q2_format format, size_t cache_bytes,
-				bool lock, struct q2_err *err)
+/* Clusters smaller than a block of the host would have to be written with their neighbours. */
+static int check_block_size(const struct q2_host *host, const struct q2_image *img,
+			    struct q2_err *err)
 {
-	struct q2_host *host = q2_host_open(path, err);
+	u32 piece = min_t(u32, 1U << q2_image_geometry(img)->subcluster_bits, 4096);
+
+	if (!host->direct || host->align <= piece)
+		return 0;
+	return q2_err_set(
+		err, EINVAL,
+		"its clusters are smaller than the blocks of %u bytes below it, so it can only be attached read-only",
+		host->align);
+}
+
+static int open_image(struct q2_shared *s, const struct q2_share_params *params, struct q2_err *err)
+{
+	struct q2_image *img = q2_image_open(&s->host->file, params->cache_bytes, err);
+	int ret = 0;
+
+	if (IS_ERR(img))
+		return PTR_ERR(img);
+	if (params->write) {
+		ret = check_block_size(s->host, img, err);
+		if (!ret)
+			ret = q2_image_make_writable(img, params->hooks, s, err);
+	}
+	if (ret) {
+		q2_image_close(img);
+		return ret;
+	}
+	mutex_lock(&registry); /* the shrinker looks */
+	s->img = img;
+	mutex_unlock(&registry);
+	return 0;
+}
+
+struct q2_shared *q2_shared_get(const struct q2_share_params *params, struct q2_err *err)
+{
+	struct q2_host *host = q2_host_open(params->path, params->write, err);
 	struct q2_err why = {};
 	struct q2_shared *s;
 	int ret = 0;
 
 	if (IS_ERR(host))
 		return ERR_CAST(host);
-	s = enter(host, format);
-	if (IS_ERR(s)) {
-		q2_err_set(err, ENOMEM, "%s: there is not enough memory to open it", path);
+	s = enter(host, params, err);
+	if (IS_ERR(s))
 		return s;
-	}
 	mutex_lock(&s->opening);
 	/* Locked before the header is read: what is read then stays true. */
-	if (lock)
+	if (params->lock)
 		ret = q2_host_lock(s->host, err);
-	if (!ret && s->error == -EINPROGRESS && format == Q2_FORMAT_QCOW2) {
-		struct q2_image *img = q2_image_open(&s->host->file, cache_bytes, &why);
-
-		if (IS_ERR(img)) {
-			ret = PTR_ERR(img);
-			q2_err_set(err, -ret, "%s: %s", path, why.text);
-		} else {
-			mutex_lock(&registry); /* the shrinker looks */
-			s->img = img;
-			mutex_unlock(&registry);
-		}
+	if (!ret && s->error == -EINPROGRESS && params->format == Q2_FORMAT_QCOW2) {
+		ret = open_image(s, params, &why);
+		if (ret)
+			q2_err_set(err, -ret, "%s: %s", params->path, why.text);
 	}
 	/* After a failure the next one to come tries again. */
 	if (!ret)

@@ -4,11 +4,14 @@
  *
  * Devices whose chains share a base share its host file, its image object and
  * its metadata cache. A table swap finds the images of the old table here.
+ *
+ * An image that is written belongs to one owner, a mapped device, and to nobody
+ * else: not even for reading, since its content is changing.
  */
 #ifndef Q2_IO_SHARE_H
 #define Q2_IO_SHARE_H
 
-#include "image/image.h"
+#include "image/write.h"
 #include "io/host.h"
 
 /* How the bytes of a layer are to be read: given by the table, never probed. */
@@ -22,11 +25,14 @@ enum q2_format {
  * @host: its file
  * @img: the image, NULL if the format is raw
  * @id: never given to another one while the module is loaded
+ * @owner: who may write it, NULL if it is only read
  */
 struct q2_shared {
 	struct q2_host *host;
 	struct q2_image *img;
 	u64 id;
+	void *owner;
+	void *disk; /* of a written image: the disk that uses it now; io/disk.c */
 	/* share.c alone */
 	struct list_head list;
 	unsigned int users;
@@ -36,17 +42,35 @@ struct q2_shared {
 };
 
 /**
- * q2_shared_get() - the open image behind a name
+ * struct q2_share_params - how to open an image
  * @path: absolute path of a regular file or block device
  * @format: how to read it
  * @cache_bytes: bound of its metadata cache, if this is the first to open it
  * @lock: hold QEMU's lock bytes from now on
+ * @write: for writing
+ * @owner: the mapped device that asks; never NULL
+ * @hooks: for a written image, see q2_image_make_writable(); its argument is the
+ *         &struct q2_shared
+ */
+struct q2_share_params {
+	const char *path;
+	enum q2_format format;
+	size_t cache_bytes;
+	bool lock;
+	bool write;
+	void *owner;
+	const struct q2_image_hooks *hooks;
+};
+
+/**
+ * q2_shared_get() - the open image behind a name
+ * @params: how to open it
  * @err: reason, names the path
  *
+ * Refused with -EBUSY: writing what others use, or using what others write.
  * Blocks. Return: the image, to be given back with q2_shared_put(), or ERR_PTR.
  */
-struct q2_shared *q2_shared_get(const char *path, enum q2_format format, size_t cache_bytes,
-				bool lock, struct q2_err *err);
+struct q2_shared *q2_shared_get(const struct q2_share_params *params, struct q2_err *err);
 
 /* Give it back; the last one closes. Blocks. */
 void q2_shared_put(struct q2_shared *shared);

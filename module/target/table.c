@@ -5,6 +5,10 @@
 #include "env.h"
 #include "target/table.h"
 
+/* Seconds that writes wait for room, as dm-thin does. */
+#define DEFAULT_NOSPACE 60
+#define MAX_NOSPACE 86400
+
 static int parse_format(const char *word, enum q2_format *format, struct q2_err *err)
 {
 	if (!strcmp(word, "qcow2"))
@@ -40,9 +44,18 @@ static int parse_option(struct q2_table *table, const char *word, struct q2_err 
 	if (!strncmp(word, "cache_limit:", 12))
 		return parse_kib(word, "cache_limit", Q2_CACHE_MIN, Q2_CACHE_MAX, &table->cache_kib,
 				 err);
-	return q2_err_set(err, EINVAL,
-			  "unknown option \"%.32s\": use map_limit:KIB, cache_limit:KIB or no_lock",
-			  word);
+	if (!strncmp(word, "nospace_timeout:", 16)) {
+		if (kstrtouint(word + 16, 10, &table->nospace) || table->nospace > MAX_NOSPACE)
+			return q2_err_set(err, EINVAL,
+					  "nospace_timeout takes 0 to %u seconds, not \"%.32s\"",
+					  MAX_NOSPACE, word + 16);
+		table->nospace_given = true;
+		return 0;
+	}
+	return q2_err_set(
+		err, EINVAL,
+		"unknown option \"%.32s\": use map_limit:KIB, cache_limit:KIB, nospace_timeout:SECONDS or no_lock",
+		word);
 }
 
 static int parse_options(struct q2_table *table, unsigned int argc, char **argv, struct q2_err *err)
@@ -127,11 +140,11 @@ int q2_table_parse(struct q2_table *table, unsigned int argc, char **argv, struc
 	if (argc < 4)
 		return q2_err_set(
 			err, EINVAL,
-			"too few words: ro <#layers> <format> <path> ... [<#opts> <opt> ...]");
-	if (!strcmp(argv[0], "rw"))
-		return q2_err_set(err, EOPNOTSUPP, "writing is not supported yet: use ro");
-	if (strcmp(argv[0], "ro"))
-		return q2_err_set(err, EINVAL, "unknown mode \"%.32s\": use ro", argv[0]);
+			"too few words: ro|rw <#layers> <format> <path> ... [<#opts> <opt> ...]");
+	table->nospace = DEFAULT_NOSPACE;
+	table->write = !strcmp(argv[0], "rw");
+	if (!table->write && strcmp(argv[0], "ro"))
+		return q2_err_set(err, EINVAL, "unknown mode \"%.32s\": use ro or rw", argv[0]);
 	if (kstrtouint(argv[1], 10, &table->nr_layers) || !table->nr_layers ||
 	    table->nr_layers > Q2_MAX_LAYERS)
 		return q2_err_set(err, EINVAL, "a chain has 1 to %u layers, not \"%.32s\"",
@@ -181,10 +194,12 @@ static unsigned int print_escaped(const char *word, char *result, unsigned int m
 
 unsigned int q2_table_print(const struct q2_table *table, char *result, unsigned int maxlen)
 {
-	unsigned int opts = table->no_lock + !!table->map_kib + !!table->cache_kib;
+	unsigned int opts =
+		table->no_lock + !!table->map_kib + !!table->cache_kib + table->nospace_given;
 	unsigned int i, sz = 0;
 
-	sz += scnprintf(result + sz, maxlen - sz, "ro %u", table->nr_layers);
+	sz += scnprintf(result + sz, maxlen - sz, "%s %u", table->write ? "rw" : "ro",
+			table->nr_layers);
 	for (i = table->nr_layers; i--;) {
 		const struct q2_disk_layer *layer = &table->layers[i];
 
@@ -198,6 +213,8 @@ unsigned int q2_table_print(const struct q2_table *table, char *result, unsigned
 		sz += scnprintf(result + sz, maxlen - sz, " map_limit:%u", table->map_kib);
 	if (table->cache_kib)
 		sz += scnprintf(result + sz, maxlen - sz, " cache_limit:%u", table->cache_kib);
+	if (table->nospace_given)
+		sz += scnprintf(result + sz, maxlen - sz, " nospace_timeout:%u", table->nospace);
 	if (table->no_lock)
 		sz += scnprintf(result + sz, maxlen - sz, " no_lock");
 	return sz;

@@ -2,9 +2,10 @@
 /*
  * The table line of the target: words to struct q2_table and back.
  *
- *	<ro> <#layers> <format> <path> [<format> <path>]... [<#opts> <opt>...]
+ *	<ro|rw> <#layers> <format> <path> [<format> <path>]... [<#opts> <opt>...]
  *
- * Layers come top first. Options: map_limit:KIB, cache_limit:KIB, no_lock.
+ * Layers come top first. Options: map_limit:KIB, cache_limit:KIB, no_lock,
+ * nospace_timeout:SECONDS.
  */
 #ifndef Q2_TARGET_TABLE_H
 #define Q2_TARGET_TABLE_H
@@ -20,6 +21,9 @@
  * @map_kib: map_limit as given, 0 if it was not
  * @cache_kib: cache_limit as given, 0 if it was not
  * @no_lock: no_lock was given
+ * @write: rw
+ * @nospace_given: nospace_timeout was given
+ * @nospace: its seconds, or the default
  */
 struct q2_table {
 	unsigned int nr_layers;
@@ -27,6 +31,9 @@ struct q2_table {
 	unsigned int map_kib;
 	unsigned int cache_kib;
 	bool no_lock;
+	bool write;
+	bool nospace_given;
+	unsigned int nospace;
 };
 
 /**

@@ -17,11 +17,14 @@
 #include <linux/module.h>
 
 #include "env.h"
-#include "io/request.h"
+#include "io/change.h"
 #include "target/table.h"
 
 /* The largest logical block size that Linux has, 64 KiB. */
 #define MAX_BLOCK_SECTORS 128
+
+/* One discard or write-zeroes request: 1 GiB, so that each ends in good time. */
+#define MAX_CHANGE_SECTORS (1U << 21)
 
 struct q2_target {
 	struct dm_target *ti;
@@ -73,7 +76,11 @@ static int get_devices(struct q2_target *t, struct q2_err *err)
 
 		if (!t->disk->shared[i]->host->bdev)
 			continue;
-		ret = dm_get_device(t->ti, path, Q2_OPEN_READ, &t->devs[i]);
+		ret = dm_get_device(t->ti, path,
+				    t->table.write && i == t->table.nr_layers - 1
+					    ? dm_table_get_mode(t->ti->table)
+					    : Q2_OPEN_READ,
+				    &t->devs[i]);
 		if (ret) {
 			put_devices(t);
 			return q2_err_set(err, -ret, "%s: device-mapper cannot use it (error %d)",
@@ -102,9 +109,13 @@ static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	ret = q2_table_parse(&t->table, argc, argv, err);
 	if (ret)
 		goto free_target;
-	if (dm_table_get_mode(ti->table) & ~Q2_OPEN_READ) {
+	if (!t->table.write && (dm_table_get_mode(ti->table) & ~Q2_OPEN_READ)) {
 		ret = q2_err_set(err, EINVAL,
 				 "the device must be read-only: dmsetup create --readonly");
+		goto free_table;
+	}
+	if (t->table.write && !(dm_table_get_mode(ti->table) & ~Q2_OPEN_READ)) {
+		ret = q2_err_set(err, EINVAL, "the device is read-only: use ro in the table");
 		goto free_table;
 	}
 	t->devs = kvcalloc(t->table.nr_layers, sizeof(*t->devs), GFP_KERNEL);
@@ -119,6 +130,9 @@ static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	params.cache_bytes =
 		t->table.cache_kib ? (size_t)t->table.cache_kib << 10 : Q2_CACHE_DEFAULT;
 	params.lock = !t->table.no_lock;
+	params.write = t->table.write;
+	params.nospace_ms = t->table.nospace * MSEC_PER_SEC;
+	params.owner = dm_table_get_md(ti->table);
 	t->disk = q2_disk_open(&params, raise_event, t, err);
 	if (IS_ERR(t->disk)) {
 		ret = PTR_ERR(t->disk);
@@ -134,6 +148,15 @@ static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (ret)
 		goto close_disk;
 	ti->per_io_data_size = sizeof(struct q2_request);
+	if (t->table.write) {
+		ti->num_flush_bios = 1;
+		ti->flush_supported = true;
+		if (t->disk->top->img) {
+			ti->num_discard_bios = 1;
+			ti->discards_supported = true;
+			ti->num_write_zeroes_bios = 1;
+		}
+	}
 	ti->private = t;
 	return 0;
 
@@ -160,23 +183,100 @@ static void q2_dtr(struct dm_target *ti)
 	kfree(t);
 }
 
+static int result_of(enum q2_start start)
+{
+	return start == Q2_START_REMAPPED ? DM_MAPIO_REMAPPED : DM_MAPIO_SUBMITTED;
+}
+
+static int map_read(struct q2_request *req, struct bio *bio)
+{
+	struct q2_run run;
+
+	q2_request_find(req->disk, req->guest, bio->bi_iter.bi_size, &run);
+	/* Only up to the end of what is one run; device-mapper sends the rest again. */
+	if (run.len < bio->bi_iter.bi_size)
+		dm_accept_partial_bio(bio, run.len >> SECTOR_SHIFT);
+	return result_of(q2_request_start(req, &run));
+}
+
+static int map_write(struct q2_request *req, struct bio *bio)
+{
+	struct q2_run run;
+
+	if (!bio->bi_iter.bi_size) {
+		q2_request_change(req, q2_change_flush);
+		return DM_MAPIO_SUBMITTED;
+	}
+	q2_request_find(req->disk, req->guest, bio->bi_iter.bi_size, &run);
+	if (run.kind == Q2_MAP_DATA && run.in_place && run.len < bio->bi_iter.bi_size)
+		dm_accept_partial_bio(bio, run.len >> SECTOR_SHIFT);
+	return result_of(q2_request_write(req, &run));
+}
+
 static int q2_map(struct dm_target *ti, struct bio *bio)
 {
 	struct q2_target *t = ti->private;
 	struct q2_request *req = dm_per_bio_data(bio, sizeof(*req));
-	struct q2_run run;
 
-	if (bio_op(bio) != REQ_OP_READ)
-		return DM_MAPIO_KILL;
 	req->disk = t->disk;
 	req->bio = bio;
 	req->guest = dm_target_offset(ti, bio->bi_iter.bi_sector) << SECTOR_SHIFT;
-	q2_request_find(t->disk, req->guest, bio->bi_iter.bi_size, &run);
-	/* Only up to the end of what is one run; device-mapper sends the rest again. */
-	if (run.len < bio->bi_iter.bi_size)
-		dm_accept_partial_bio(bio, run.len >> SECTOR_SHIFT);
-	return q2_request_start(req, &run) == Q2_START_REMAPPED ? DM_MAPIO_REMAPPED
-								: DM_MAPIO_SUBMITTED;
+	/* Before anything is looked up: see in_flight of struct q2_disk. */
+	req->in_flight = t->disk->writable ? q2_disk_enter(t->disk) : -1;
+	if (bio_op(bio) == REQ_OP_READ)
+		return map_read(req, bio);
+	if (!t->disk->writable)
+		return DM_MAPIO_KILL;
+	switch (bio_op(bio)) {
+	case REQ_OP_WRITE:
+		return map_write(req, bio);
+	case REQ_OP_DISCARD:
+		q2_request_change(req, q2_change_discard);
+		return DM_MAPIO_SUBMITTED;
+	case REQ_OP_WRITE_ZEROES:
+		q2_request_change(req, q2_change_zero);
+		return DM_MAPIO_SUBMITTED;
+	default:
+		return DM_MAPIO_KILL;
+	}
+}
+
+static int q2_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	q2_request_leave(dm_per_bio_data(bio, sizeof(struct q2_request)));
+	return DM_ENDIO_DONE;
+}
+
+static int q2_preresume(struct dm_target *ti)
+{
+	struct q2_target *t = ti->private;
+
+	q2_disk_resume(t->disk);
+	return 0;
+}
+
+static void q2_presuspend(struct dm_target *ti)
+{
+	struct q2_target *t = ti->private;
+
+	q2_disk_presuspend(t->disk);
+}
+
+static void q2_postsuspend(struct dm_target *ti)
+{
+	struct q2_target *t = ti->private;
+
+	q2_disk_postsuspend(t->disk);
+}
+
+/* What may be done with the device now. */
+static const char *mode_of(const struct q2_disk *disk)
+{
+	if (!disk->writable)
+		return "ro";
+	if (disk->top->img && q2_image_mode(disk->top->img) != Q2_MODE_RW)
+		return "failed_ro";
+	return atomic_read(&disk->nospace) ? "out_of_space" : "rw";
 }
 
 static unsigned int print_info(struct q2_target *t, char *result, unsigned int maxlen)
@@ -190,6 +290,8 @@ static unsigned int print_info(struct q2_target *t, char *result, unsigned int m
 		[Q2_COUNT_ZERO] = "zero",
 		[Q2_COUNT_COMPRESSED] = "compressed",
 		[Q2_COUNT_MIXED] = "mixed",
+		[Q2_COUNT_WRITTEN] = "written",
+		[Q2_COUNT_ALLOCATING] = "allocating",
 		[Q2_COUNT_ERRORS] = "errors",
 	};
 	const struct q2_disk *disk = t->disk;
@@ -207,8 +309,8 @@ static unsigned int print_info(struct q2_target *t, char *result, unsigned int m
 		meta.hits += one.hits;
 		meta.misses += one.misses;
 	}
-	sz += scnprintf(result + sz, maxlen - sz, "mode=ro layers=%u size=%llu granule=%u",
-			disk->chain->nr_layers, disk->chain->size >> SECTOR_SHIFT,
+	sz += scnprintf(result + sz, maxlen - sz, "mode=%s layers=%u size=%llu granule=%u",
+			mode_of(disk), disk->chain->nr_layers, disk->chain->size >> SECTOR_SHIFT,
 			1U << (disk->chain->granule_bits - SECTOR_SHIFT));
 	sz += scnprintf(
 		result + sz, maxlen - sz,
@@ -277,6 +379,12 @@ static void q2_io_hints(struct dm_target *ti, struct queue_limits *limits)
 		max_t(unsigned int, limits->physical_block_size, limits->logical_block_size);
 	limits->dma_alignment = max_t(unsigned int, limits->dma_alignment, t->disk->mem_align - 1);
 	limits->io_min = max_t(unsigned int, limits->io_min, limits->physical_block_size);
+	if (t->table.write && top) {
+		limits->discard_granularity = q2_image_geometry(top)->cluster_size;
+		limits->max_hw_discard_sectors = MAX_CHANGE_SECTORS;
+		limits->max_discard_sectors = MAX_CHANGE_SECTORS;
+		limits->max_write_zeroes_sectors = MAX_CHANGE_SECTORS;
+	}
 	if (top)
 		limits->io_opt =
 			max_t(unsigned int, q2_image_geometry(top)->cluster_size, limits->io_min);
@@ -290,6 +398,10 @@ static struct target_type qcow2_target = {
 	.ctr = q2_ctr,
 	.dtr = q2_dtr,
 	.map = q2_map,
+	.end_io = q2_end_io,
+	.preresume = q2_preresume,
+	.presuspend = q2_presuspend,
+	.postsuspend = q2_postsuspend,
 	.status = q2_status,
 	.iterate_devices = q2_iterate_devices,
 	.io_hints = q2_io_hints,

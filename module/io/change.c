@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests that change what the image maps.
+ *
+ * Lock order: a guest range (range.h) -> the image's locks (image/internal.h).
+ * A request gives its in-flight token back before it is queued here: a commit
+ * waits until all tokens of its time are back, and these requests commit.
+ */
+#include <linux/jiffies.h>
+#include <linux/sched/mm.h>
+#include <linux/uio.h>
+
+#include "env.h"
+#include "io/change.h"
+
+/* Changes that nobody flushes are committed after this time. */
+#define COMMIT_DELAY (5 * HZ)
+/* How often a write that waits for room looks again. */
+#define ROOM_DELAY (HZ / 2)
+
+/* One request in a worker, from begin() to end(). */
+struct change {
+	struct q2_request *req;
+	struct q2_disk *disk;
+	struct q2_image *img;
+	struct q2_range range;
+	unsigned int noio;
+	unsigned long deadline; /* for room, in jiffies; 0 before it was first missing */
+};
+
+static void begin(struct change *c, struct work_struct *work)
+{
+	struct q2_request *req = container_of(work, struct q2_request, work);
+	u64 end = req->guest + req->bio->bi_iter.bi_size;
+	u64 size;
+
+	c->req = req;
+	c->disk = req->disk;
+	c->img = req->disk->top->img;
+	c->deadline = 0;
+	c->noio = memalloc_noio_save();
+	size = c->img ? q2_image_geometry(c->img)->cluster_size : SECTOR_SIZE;
+	q2_range_lock(&c->disk->ranges, &c->range, round_down(req->guest, size),
+		      round_up(end, size));
+}
+
+static void end(struct change *c, int error)
+{
+	q2_range_unlock(&c->disk->ranges, &c->range);
+	if (c->img && q2_image_dirty(c->img))
+		queue_delayed_work(c->disk->change_wq, &c->disk->commit_work, COMMIT_DELAY);
+	if (!error && (c->req->bio->bi_opf & REQ_FUA))
+		error = q2_disk_flush(c->disk);
+	memalloc_noio_restore(c->noio);
+	q2_request_finish(c->req, error == -EUCLEAN || error == -EROFS
+					  ? BLK_STS_IOERR
+					  : errno_to_blk_status(error));
+}
+
+/* There is no room: may there be later? Waits a while; false when it is time to give up. */
+static bool wait_for_room(struct change *c)
+{
+	struct q2_disk *disk = c->disk;
+
+	/* What was freed is given back by a commit. */
+	if (!c->deadline) {
+		c->deadline = jiffies + msecs_to_jiffies(disk->nospace_ms);
+		if (!q2_disk_flush(disk) && !disk->nospace_ms)
+			return false;
+		if (disk->nospace_ms && atomic_inc_return(&disk->nospace) == 1) {
+			pr_warn("dm-qcow2: %s: %s: no room for new clusters; writes wait %u s for more\n",
+				disk->name, disk->top->host->file.name, disk->nospace_ms / 1000);
+			q2_disk_event(disk);
+		}
+		return true;
+	}
+	if (!disk->nospace_ms || time_after(jiffies, c->deadline) || READ_ONCE(disk->leaving))
+		return false;
+	wait_event_timeout(disk->room, READ_ONCE(disk->leaving), ROOM_DELAY);
+	q2_host_refresh(disk->top->host);
+	return true;
+}
+
+static void room_found(struct change *c)
+{
+	if (c->deadline && c->disk->nospace_ms)
+		atomic_dec(&c->disk->nospace);
+}
+
+/* Memory for a cluster that is put together; the reserve if there is no other. */
+static void *get_room(struct q2_disk *disk, u32 bytes)
+{
+	void *buf = kvmalloc(bytes, GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY);
+
+	if (buf)
+		return buf;
+	mutex_lock(&disk->fill_lock);
+	return disk->fill_reserve;
+}
+
+static void put_room(struct q2_disk *disk, void *buf)
+{
+	if (buf == disk->fill_reserve)
+		mutex_unlock(&disk->fill_lock);
+	else
+		kvfree(buf);
+}
+
+/*
+ * Put together what must lie from w->fill_start to w->fill_end: what the device
+ * reads there now, with the new bytes over it; and write it in one go.
+ */
+static int write_filled(struct q2_disk *disk, const struct q2_write *w, struct iov_iter *from)
+{
+	u32 len = w->fill_end - w->fill_start, head = w->guest - w->fill_start;
+	void *buf = get_room(disk, len);
+	int token, ret = 0;
+
+	token = q2_disk_enter(disk);
+	if (head)
+		ret = q2_disk_read(disk, w->fill_start, buf, head);
+	if (!ret && head + w->len < len)
+		ret = q2_disk_read(disk, w->guest + w->len, buf + head + w->len,
+				   len - head - w->len);
+	q2_disk_leave(disk, token);
+	if (!ret) {
+		if (!from)
+			memset(buf + head, 0, w->len);
+		else if (copy_from_iter(buf + head, w->len, from) != w->len)
+			ret = -EIO;
+	}
+	if (!ret)
+		ret = q2_file_write(&disk->top->host->file, w->host - head, buf, len);
+	put_room(disk, buf);
+	return ret;
+}
+
+/* New bytes that fill whole clusters, or go where there are data already: no copy. */
+static int write_through(struct q2_disk *disk, const struct q2_write *w, struct iov_iter *from)
+{
+	struct iov_iter part = *from;
+	int ret;
+
+	iov_iter_truncate(&part, w->len);
+	ret = q2_host_write_bytes(disk->top->host, w->host, &part);
+	if (!ret)
+		iov_iter_advance(from, w->len);
+	return ret;
+}
+
+/* The map learns where the bytes are. */
+static void note_written(struct q2_disk *disk, const struct q2_write *w)
+{
+	/*
+	 * A border inside a granule has data beside it that were there before, on
+	 * the same host cluster: else it would have been filled.
+	 */
+	u64 start = round_down(w->fill_start, 1ULL << disk->chain->granule_bits);
+	u64 past = min(w->fill_end, disk->chain->size);
+
+	q2_map_set_data(disk->map, start, past - start, disk->chain->nr_layers - 1,
+			w->host - (w->guest - start));
+}
+
+/*
+ * Write the first bytes of a range: up to the next border if it begins or ends
+ * inside a cluster, whole clusters otherwise. @from is NULL for zeroes.
+ */
+static int write_step(struct change *c, u64 guest, u64 len, struct iov_iter *from, u64 *done)
+{
+	u32 size = q2_image_geometry(c->img)->cluster_size;
+	u32 in_cluster = guest & (size - 1);
+	struct q2_write w;
+	int ret;
+
+	if (in_cluster || len < size || !from)
+		len = min_t(u64, len, size - in_cluster);
+	else
+		len = round_down(len, (u64)size);
+	ret = q2_write_begin(c->img, guest, len, &w);
+	if (ret)
+		return ret;
+	if (from && w.fill_start == guest && w.fill_end == guest + w.len) {
+		ret = write_through(c->disk, &w, from);
+	} else {
+		struct iov_iter part = {};
+
+		if (from)
+			part = *from;
+		ret = write_filled(c->disk, &w, from ? &part : NULL);
+		if (!ret && from)
+			iov_iter_advance(from, w.len);
+	}
+	/* The bytes are on the host before any lookup can find them there. */
+	q2_write_end(c->img, &w, !ret);
+	if (!ret) {
+		note_written(c->disk, &w);
+		*done = w.len;
+	}
+	return ret;
+}
+
+/* Write a range whole, waiting for room if there is none. */
+static int write_range(struct change *c, u64 guest, u64 len, struct iov_iter *from)
+{
+	u64 done;
+	int ret = 0;
+
+	while (len) {
+		ret = write_step(c, guest, len, from, &done);
+		if (ret == -ENOSPC && wait_for_room(c))
+			continue;
+		if (ret)
+			break;
+		guest += done;
+		len -= done;
+	}
+	room_found(c);
+	return ret;
+}
+
+void q2_change_write(struct work_struct *work)
+{
+	struct iov_iter from;
+	struct change c;
+	int ret;
+
+	begin(&c, work);
+	q2_disk_count(c.disk, Q2_COUNT_ALLOCATING);
+	c.req->done = 0;
+	q2_request_iter(c.req, &from);
+	if (c.img)
+		ret = write_range(&c, c.req->guest, c.req->bio->bi_iter.bi_size, &from);
+	else
+		ret = q2_host_write_bytes(c.disk->top->host, c.req->guest, &from);
+	if (ret)
+		pr_err_ratelimited(
+			"dm-qcow2: %s: writing %u bytes at guest offset %llu failed: error %d\n",
+			c.disk->name, c.req->bio->bi_iter.bi_size, c.req->guest, -ret);
+	end(&c, ret);
+}
+
+void q2_change_discard(struct work_struct *work)
+{
+	struct change c;
+	int ret;
+
+	begin(&c, work);
+	ret = q2_image_discard(c.img, c.req->guest, c.req->bio->bi_iter.bi_size);
+	q2_map_forget(c.disk->map, c.req->guest, c.req->bio->bi_iter.bi_size);
+	end(&c, ret);
+}
+
+/* Zero a range whose borders are those of subclusters, or the end of the disk. */
+static int zero_aligned(struct change *c, u64 guest, u64 len, bool unmap)
+{
+	u64 done, part, size = q2_image_geometry(c->img)->cluster_size;
+	int ret = 0;
+
+	while (len && !ret) {
+		ret = q2_image_zero(c->img, guest, len, unmap, &done);
+		q2_map_forget(c->disk->map, guest, len);
+		guest += done;
+		len -= done;
+		if (ret == -EOPNOTSUPP) {
+			part = min(len, size - (guest & (size - 1)));
+			ret = write_range(c, guest, part, NULL);
+			guest += part;
+			len -= part;
+		} else if (ret == -ENOSPC && wait_for_room(c)) {
+			ret = 0;
+		}
+	}
+	return ret;
+}
+
+void q2_change_zero(struct work_struct *work)
+{
+	u64 guest, past, first, last, unit;
+	struct change c;
+	bool unmap;
+	int ret = 0;
+
+	begin(&c, work);
+	guest = c.req->guest;
+	past = guest + c.req->bio->bi_iter.bi_size;
+	unmap = !(c.req->bio->bi_opf & REQ_NOUNMAP);
+	unit = 1ULL << q2_image_geometry(c.img)->subcluster_bits;
+	first = min(round_up(guest, unit), past);
+	last = past == c.disk->chain->size ? past : max(round_down(past, unit), first);
+	if (guest < first)
+		ret = write_range(&c, guest, first - guest, NULL);
+	if (!ret && first < last)
+		ret = zero_aligned(&c, first, last - first, unmap);
+	if (!ret && last < past)
+		ret = write_range(&c, last, past - last, NULL);
+	end(&c, ret);
+}
+
+void q2_change_flush(struct work_struct *work)
+{
+	struct q2_request *req = container_of(work, struct q2_request, work);
+	unsigned int noio = memalloc_noio_save();
+	int ret = q2_disk_flush(req->disk);
+
+	memalloc_noio_restore(noio);
+	q2_request_finish(req, errno_to_blk_status(ret));
+}
