@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qcowctl attach: an image and its chain become a block device. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ enum {
 	OPT_MAP_LIMIT,
 	OPT_CACHE_LIMIT,
 	OPT_NO_LOCK,
+	OPT_NOSPACE,
 	OPT_PRINT_TABLE,
 };
 
@@ -34,6 +36,8 @@ static const struct option_spec options[] = {
 	{OPT_CACHE_LIMIT, "cache-limit", "SIZE", "memory for an image's metadata cache (2M)", NULL},
 	{OPT_NO_LOCK, "no-lock", NULL, "do not take the locks by which QEMU knows images in use",
 	 NULL},
+	{OPT_NOSPACE, "nospace-timeout", "SECONDS",
+	 "how long writes wait when there is no room (60); 0: fail at once", NULL},
 	{OPT_PRINT_TABLE, "print-table", NULL, "print the table line instead of loading it", NULL},
 	{},
 };
@@ -54,6 +58,24 @@ static int add_limit(const struct args *args, int key, const char *name, u64 lea
 	return 0;
 }
 
+/* How long writes wait for room, as the kernel wants it. */
+static int add_seconds(const struct args *args, char **opts, size_t *nr)
+{
+	const char *value = args_value(args, OPT_NOSPACE);
+	unsigned long seconds;
+	char *end;
+
+	if (!value)
+		return 0;
+	errno = 0;
+	seconds = strtoul(value, &end, 10);
+	if (errno || end == value || *end || *value == '-' || seconds > 86400)
+		return usage_error(args->verb, "attach: \"%s\" is no number of seconds up to 86400",
+				   value);
+	opts[(*nr)++] = xasprintf("nospace_timeout:%lu", seconds);
+	return 0;
+}
+
 static int load(const struct args *args, const struct walk *walk, const char *table)
 {
 	const char *name = args_value(args, 'n');
@@ -65,7 +87,7 @@ static int load(const struct args *args, const struct walk *walk, const char *ta
 		return STATUS_DONE;
 	}
 	wanted = name ? xstrdup(name) : escape_name_from(walk->link[0].place);
-	taken = dm_attach(wanted, table, sectors, true, !name);
+	taken = dm_attach(wanted, table, sectors, args_has(args, 'r'), !name);
 	free(wanted);
 	if (!taken)
 		return STATUS_FAILED;
@@ -94,7 +116,7 @@ static int attach_chain(const struct args *args, struct policy *policy, char **o
 		say("%s is a disk of 0 bytes, and there is no block device of that size",
 		    walk->link[0].path);
 	} else {
-		table = table_build(walk, true, opts, nr);
+		table = table_build(walk, args_has(args, 'r'), opts, nr);
 		status = load(args, walk, table);
 		free(table);
 	}
@@ -120,7 +142,7 @@ static int check_words(const struct args *args)
 static int run(const struct args *args)
 {
 	struct policy *policy;
-	char *opts[3];
+	char *opts[4];
 	size_t nr = 0;
 	int status;
 
@@ -131,10 +153,8 @@ static int run(const struct args *args)
 	if (!status)
 		status = add_limit(args, OPT_CACHE_LIMIT, "cache_limit", Q2_CACHE_MIN, Q2_CACHE_MAX,
 				   opts, &nr);
-	if (!status && !args_has(args, 'r')) {
-		say("attaching for writing is not served yet; attach read-only with -r");
-		status = STATUS_FAILED;
-	}
+	if (!status)
+		status = add_seconds(args, opts, &nr);
 	if (!status) {
 		if (args_has(args, OPT_NO_LOCK))
 			opts[nr++] = xstrdup("no_lock");
