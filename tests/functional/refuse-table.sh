@@ -14,7 +14,7 @@ before=$(sha256sum "$T"/*)
 bad 'mode|arguments|words|needs' ''
 bad 'mode|arguments|words|needs' 'ro'
 bad 'mode' "up 1 qcow2 $B"
-bad 'writing|not supported' "rw 1 qcow2 $B"
+bad 'read-only: use ro' "rw 1 qcow2 $B"
 bad 'layers' "ro 0 qcow2 $B"
 bad 'layers' "ro x qcow2 $B"
 bad 'layers' "ro -1 qcow2 $B"

@@ -124,6 +124,13 @@ attach() {
 	table "$@" | dmsetup create --readonly "$name" || fail "attach $name: $* $(log_since_mark | tail -n 2)"
 }
 
+# attach_rw NAME FORMAT PATH ...: as attach, for writing.
+attach_rw() {
+	local name=$1
+	shift
+	table "$@" | sed 's/ qcow2 ro / qcow2 rw /' | dmsetup create "$name" || fail "attach_rw $name: $* $(log_since_mark | tail -n 2)"
+}
+
 detach() { dmsetup remove --retry "$1"; }
 
 # status_of NAME KEY: the value of KEY=value in its status line.
@@ -182,11 +189,16 @@ matches() {
 }
 
 # refused REGEX TABLE-LINE...: the kernel refuses it with one sentence that matches, and says nothing else.
-refused() {
-	local regex=$1 said='' line
-	shift
+refused() { refused_with --readonly "$@"; }
+
+# refused_rw REGEX TABLE-LINE...: the same for a device that would be written.
+refused_rw() { refused_with '' "$@"; }
+
+refused_with() {
+	local ro=$1 regex=$2 said='' line
+	shift 2
 	log_mark refused
-	if dmsetup create --readonly refused --table "$*" 2>/dev/null; then
+	if dmsetup create ${ro:+"$ro"} refused --table "$*" 2>/dev/null; then
 		dmsetup remove refused
 		fail "accepted: $*"
 	fi
