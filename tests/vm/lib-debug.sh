@@ -10,20 +10,28 @@ debug_ready() {
 	id=$({ echo "$SUITE"; cat "$VM_DIR"/{debug.config,lib-debug.sh}; } | hash_of)
 	mkdir "$input"
 	cp "$VM_DIR/debug.config" "$input/"
-	layer_ready kernel-debug "$id" "$ROOT" "$input" debug_build
+	[ -e "$CACHE/layers/kernel-debug-$id" ] || say "a debug kernel is built once: ten minutes with two CPUs to itself"
+	layer_ready kernel-debug "$id" "$ROOT" "$input" debug_build "$CACHE/kernel-debug"
 }
 
-# debug_build: runs in layer-build.
+# debug_build DIR: runs in layer-build. DIR keeps what is compiled if the build is cut short, so that it goes on there.
 debug_build() {
 	KEPT=(boot usr/lib/modules 'usr/src/linux-headers-*')
+	mkdir -p "$1"
+	mount --bind "$1" "$ROOT/mnt"
 	cp -L /etc/resolv.conf "$ROOT/etc/"
 	in_root apt-get update
 	in_root apt-get install -y --no-install-recommends linux-source-6.12 flex bison libelf-dev libssl-dev
 	# shellcheck disable=SC2016
 	in_root bash -euxc '
-		cd /tmp
-		tar xf /usr/src/linux-source-6.12.tar.xz
-		cd linux-source-6.12
+		version=$(dpkg-query -W linux-source-6.12)
+		if [ "$(cat /mnt/version)" != "$version" ]; then
+			rm -rf /mnt/linux
+			mkdir /mnt/linux
+			tar xf /usr/src/linux-source-6.12.tar.xz -C /mnt/linux --strip-components=1
+			echo "$version" >/mnt/version
+		fi
+		cd /mnt/linux
 		make -s tinyconfig
 		scripts/kconfig/merge_config.sh -m .config /tmp/debug.config
 		make -s olddefconfig
@@ -35,7 +43,7 @@ debug_build() {
 			*) grep -qxF -- "$want" .config ;;
 			esac || { echo "not as asked: $want"; false; }
 		done
-		nice make -j"$(nproc)" bzImage modules
+		make -j"$(nproc)" bzImage modules
 		release=$(make -s kernelrelease)
 		make -s INSTALL_MOD_STRIP=1 modules_install
 		rm -f "/lib/modules/$release/build"
@@ -43,5 +51,6 @@ debug_build() {
 			"/usr/src/linux-headers-$release"
 		ln -s "/usr/src/linux-headers-$release" "/lib/modules/$release/build"
 		cp arch/x86/boot/bzImage "/boot/vmlinuz-$release"
-		cp .config "/boot/config-$release"'
+		cp .config "/boot/config-$release"
+		rm -rf /mnt/linux /mnt/version'
 }
