@@ -25,17 +25,17 @@ int q2_verify_overlap(const struct q2_header *hdr, u64 snapshots_bytes, unsigned
 		{Q2_OVERLAP_BITMAPS, "the bitmap directory", hdr->bitmap_directory_offset,
 		 bitmaps ? hdr->bitmap_directory_size : 0},
 	};
+	/* The regions start at cluster boundaries: the end needs no widening. */
 	u64 first = round_down(offset, cluster_size);
 	unsigned int i;
 	u64 end;
 
 	if (!len)
 		return 0;
-	if (check_add_overflow(offset, len, &end) || end > Q2_MAX_OFFSET - cluster_size)
+	if (check_add_overflow(offset, len, &end) || end > Q2_MAX_OFFSET)
 		return q2_err_set(err, EUCLEAN,
 				  "%llu bytes at host offset 0x%llx are beyond any possible file",
 				  len, offset);
-	end = round_up(end, cluster_size);
 
 	for (i = 0; i < ARRAY_SIZE(regions); i++) {
 		const struct q2_region *r = &regions[i];

@@ -124,6 +124,7 @@ TEST(cache_after_failures)
 	CHECK_EQ(PTR_ERR(q2_cache_get(cache, 5 * SLICE)), -EIO);
 	q2_cache_stats(cache, &stats);
 	CHECK_EQ(stats.bytes, 0);
+	CHECK_EQ(q2_cache_shrinkable(cache), 0);
 	touch(cache, 5);
 	fault_alloc(1, false);
 	CHECK_EQ(PTR_ERR(q2_cache_get(cache, 6 * SLICE)), -ENOMEM);

@@ -47,7 +47,8 @@ TEST(overlap_of_fixed_metadata)
 	misses(17 * CS, CS);
 	misses(5, 0);
 	hits(1, U64_MAX, "beyond");
-	hits(0x7fffffffffff0000ULL, 1, "beyond");
+	misses(0x7fffffffffff0000ULL, 65535);
+	hits(0x7fffffffffff0000ULL, 65536, "beyond");
 }
 
 TEST(overlap_looks_where_it_is_told)
