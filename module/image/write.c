@@ -299,6 +299,11 @@ void q2_write_end(struct q2_image *img, struct q2_write *w, bool done)
 	if (done) {
 		for (i = 0; i < w->clusters; i++)
 			link_cluster(img, w, i);
+		/* Before the lock goes: a commit may give the old clusters back. */
+		if (img->hooks && img->hooks->mapped)
+			img->hooks->mapped(img->hooks_arg, w->fill_start,
+					   w->fill_end - w->fill_start,
+					   w->host - (w->guest - w->fill_start));
 	} else if (w->fresh) {
 		/* Never referred to, so free at once. A failure here leaks. */
 		q2_space_put(img, w->host_cluster, w->clusters);
@@ -398,6 +403,7 @@ static int by_slices(struct q2_image *img, u64 *pos, u64 end, bool unmap,
 		     int (*step)(struct q2_image *img, u64 *pos, u64 end, bool unmap))
 {
 	bool retried = false;
+	u64 from;
 	int ret = 0;
 
 	while (*pos < end && !ret) {
@@ -405,7 +411,12 @@ static int by_slices(struct q2_image *img, u64 *pos, u64 end, bool unmap,
 		if (ret)
 			break;
 		mutex_lock(&img->lock);
+		from = *pos;
 		ret = img->mode == Q2_MODE_RW ? step(img, pos, end, unmap) : -EROFS;
+		/* Before the lock goes: a commit may give the clusters back. */
+		if (img->hooks && img->hooks->forget)
+			img->hooks->forget(img->hooks_arg, from,
+					   min(*pos + img->geo.cluster_size, end) - from);
 		mutex_unlock(&img->lock);
 		if (!retried && make_room(img, &ret))
 			retried = true;

@@ -26,10 +26,18 @@ enum q2_mode {
  * struct q2_image_hooks - what the image asks of whoever does its I/O
  * @quiesce: returns when all guest I/O that is in flight now has ended, so that
  *           clusters freed before may be given away. Blocks. NULL: there is none.
+ * @mapped: guest bytes lie at a host offset of the image now, side by side, and
+ *          may be written there. Under the image's lock, with the table entry
+ *          changed and before any commit can give back what it referred to
+ *          before: whoever remembers answers of the image takes the new one.
+ *          Does not block. NULL: nobody remembers.
+ * @forget: as @mapped, but the new answer is to be asked for
  * @failed: the image has become read-only; called once, under the image's lock
  */
 struct q2_image_hooks {
 	void (*quiesce)(void *arg);
+	void (*mapped)(void *arg, u64 guest, u64 len, u64 host);
+	void (*forget)(void *arg, u64 guest, u64 len);
 	void (*failed)(void *arg, const char *what);
 };
 

@@ -148,20 +148,6 @@ static int write_through(struct q2_disk *disk, const struct q2_write *w, struct 
 	return ret;
 }
 
-/* The map learns where the bytes are. */
-static void note_written(struct q2_disk *disk, const struct q2_write *w)
-{
-	/*
-	 * A border inside a granule has data beside it that were there before, on
-	 * the same host cluster: else it would have been filled.
-	 */
-	u64 start = round_down(w->fill_start, 1ULL << disk->chain->granule_bits);
-	u64 past = min(w->fill_end, disk->chain->size);
-
-	q2_map_set_data(disk->map, start, past - start, disk->chain->nr_layers - 1,
-			w->host - (w->guest - start));
-}
-
 /*
  * Write the first bytes of a range: up to the next border if it begins or ends
  * inside a cluster, whole clusters otherwise. @from is NULL for zeroes.
@@ -191,12 +177,10 @@ static int write_step(struct change *c, u64 guest, u64 len, struct iov_iter *fro
 		if (!ret && from)
 			iov_iter_advance(from, w.len);
 	}
-	/* The bytes are on the host before any lookup can find them there. */
+	/* The bytes are on the host before any lookup, or the map, can find them there. */
 	q2_write_end(c->img, &w, !ret);
-	if (!ret) {
-		note_written(c->disk, &w);
+	if (!ret)
 		*done = w.len;
-	}
 	return ret;
 }
 
@@ -247,7 +231,6 @@ void q2_change_discard(struct work_struct *work)
 
 	begin(&c, work);
 	ret = q2_image_discard(c.img, c.req->guest, c.req->bio->bi_iter.bi_size);
-	q2_map_forget(c.disk->map, c.req->guest, c.req->bio->bi_iter.bi_size);
 	end(&c, ret);
 }
 
@@ -259,7 +242,6 @@ static int zero_aligned(struct change *c, u64 guest, u64 len, bool unmap)
 
 	while (len && !ret) {
 		ret = q2_image_zero(c->img, guest, len, unmap, &done);
-		q2_map_forget(c->disk->map, guest, len);
 		guest += done;
 		len -= done;
 		if (ret == -EOPNOTSUPP) {

@@ -86,6 +86,35 @@ static void quiesce(void *arg)
 		synchronize_srcu_expedited(&disk->in_flight);
 }
 
+/* Under the image's lock: see q2_image_hooks. Without a disk nobody has a map. */
+static void image_mapped(void *arg, u64 guest, u64 len, u64 host)
+{
+	struct q2_shared *s = arg;
+	struct q2_disk *disk = READ_ONCE(s->disk);
+	u64 granule, start, past;
+
+	if (!disk)
+		return;
+	/*
+	 * A border inside a granule has data beside it that were there before, on
+	 * the same host cluster: else it would have been filled.
+	 */
+	granule = 1ULL << disk->chain->granule_bits;
+	start = round_down(guest, granule);
+	past = min(guest + len, disk->chain->size);
+	q2_map_set_data(disk->map, start, past - start, disk->chain->nr_layers - 1,
+			host - (guest - start));
+}
+
+static void image_forget(void *arg, u64 guest, u64 len)
+{
+	struct q2_shared *s = arg;
+	struct q2_disk *disk = READ_ONCE(s->disk);
+
+	if (disk)
+		q2_map_forget(disk->map, guest, len);
+}
+
 static void image_failed(void *arg, const char *what)
 {
 	struct q2_shared *s = arg;
@@ -99,6 +128,8 @@ static void image_failed(void *arg, const char *what)
 
 static const struct q2_image_hooks image_hooks = {
 	.quiesce = quiesce,
+	.mapped = image_mapped,
+	.forget = image_forget,
 	.failed = image_failed,
 };
 
