@@ -361,6 +361,131 @@ TEST(map_says_what_the_chain_says)
 	}
 }
 
+/* What a writer puts into the map is what it says, in leaves of either kind and over both. */
+TEST(map_set_data)
+{
+	u64 leaf = 512 * 512, far = 1 << 30;
+	struct built b = scattered(3 * 512);
+	struct disk disk;
+	struct q2_map *map;
+	unsigned int i;
+
+	for (i = 512; i < 1024; i++) /* the second leaf is one word */
+		built_map(&b, i, 0, 0);
+	disk = disk_of(&b);
+	map = q2_map_create(disk.chain, Q2_MAP_DEFAULT);
+	for (i = 0; i < 3; i++)
+		CHECK_EQ(q2_map_fill(map, i * leaf), 0);
+
+	q2_map_set_data(map, 1024, 1536, 0, far);
+	CHECK_EQ(look(map, 512, 512).host, built_data(&b, 0));
+	CHECK_EQ(look(map, 1030, far).host, far + 6);
+	CHECK_EQ(look(map, 1030, far).len, 1530);
+	CHECK(look(map, 1030, far).in_place);
+	CHECK_EQ(look(map, 2560, 512).host, built_data(&b, 4));
+
+	/* One word for all can not hold it: the leaf is dropped, and only that one. */
+	CHECK_EQ(look(map, leaf, 512).kind, Q2_MAP_ZERO);
+	q2_map_set_data(map, leaf - 512, 1024, 0, far);
+	CHECK_EQ(look(map, leaf - 512, 512).host, far);
+	CHECK_EQ(look(map, leaf, 512).kind, Q2_MAP_MISS);
+	CHECK_EQ(look(map, 2 * leaf, 512).kind, Q2_MAP_DATA);
+	CHECK_EQ(stats_of(map).leaves, 2);
+
+	/* Over the border of two leaves with a word for each granule. */
+	for (i = 512; i < 1024; i += 2)
+		built_map(&b, i, built_data(&b, i), 0);
+	q2_image_shrink(disk.chain->layers[0].img, 1000);
+	CHECK_EQ(q2_map_fill(map, leaf), 0);
+	q2_map_set_data(map, 2 * leaf - 1024, 2048, 0, far);
+	CHECK_EQ(look(map, 2 * leaf - 1024, far).len, 2048);
+	CHECK_EQ(look(map, 2 * leaf + 512, far).host, far + 1536);
+	CHECK_EQ(look(map, 2 * leaf + 1024, 512).host, built_data(&b, 1027));
+
+	/* What nobody knows stays unknown. */
+	q2_map_forget(map, 0, 1);
+	CHECK_EQ(look(map, 0, 512).kind, Q2_MAP_MISS);
+	q2_map_set_data(map, 0, 512, 0, far);
+	CHECK_EQ(look(map, 0, 512).kind, Q2_MAP_MISS);
+	q2_map_forget(map, leaf - 1, 2 * leaf);
+	CHECK_EQ(stats_of(map).leaves, 0);
+	CHECK_EQ(stats_of(map).bytes, 0);
+	q2_map_destroy(map);
+	disk_close(&disk);
+	built_free(&b);
+}
+
+/* A word for a place that a contiguous leaf already names changes nothing. */
+TEST(map_set_data_where_it_is)
+{
+	unsigned int clusters = 512, i;
+	struct built b = build_image(3, 9, false, clusters * 512, clusters);
+	struct disk disk;
+	struct q2_map *map;
+
+	for (i = 0; i < clusters; i++)
+		built_map(&b, i, COPIED | built_data(&b, i), 0);
+	disk = disk_of(&b);
+	map = q2_map_create(disk.chain, Q2_MAP_MIN);
+	CHECK_EQ(q2_map_fill(map, 0), 0);
+	if (look(map, 0, 512).in_place) {
+		q2_map_set_data(map, 5120, 1024, 0, built_data(&b, 10));
+		CHECK_EQ(stats_of(map).leaves, 1);
+	}
+	CHECK_EQ(look(map, 0, 1 << 20).len, clusters * 512);
+	q2_map_destroy(map);
+	disk_close(&disk);
+	built_free(&b);
+}
+
+/* A change while a filler asks the chain: the old answer does not come back. */
+struct late {
+	struct q2_file file; /* the first: ops find the rest */
+	struct mem_file *mem;
+	struct q2_map *map;
+	u64 guest;
+};
+
+static int late_read(struct q2_file *file, u64 offset, void *buf, size_t len)
+{
+	struct late *late = (struct late *)file;
+
+	if (late->map)
+		q2_map_set_data(late->map, late->guest, 512, 0, 1 << 30);
+	return q2_file_read(&late->mem->file, offset, buf, len);
+}
+
+TEST(map_fill_overtaken_by_a_change)
+{
+	static const struct q2_file_ops ops = {.read = late_read};
+	struct built b = scattered(1024);
+	struct late late = {.file = b.mem->file, .mem = b.mem};
+	struct q2_chain *chain = q2_chain_alloc(1);
+	struct q2_map *map;
+
+	late.file.ops = &ops;
+	chain->layers[0].file = &late.file;
+	chain->layers[0].img = q2_image_open(&late.file, Q2_CACHE_MIN, NULL);
+	chain->layers[0].size = q2_image_size(chain->layers[0].img);
+	q2_chain_init(chain);
+	map = q2_map_create(chain, Q2_MAP_MIN);
+	late.map = map;
+	late.guest = 512;
+	CHECK_EQ(q2_map_fill(map, 0), 0);
+	CHECK_EQ(look(map, 0, 512).kind, Q2_MAP_MISS);
+	CHECK_EQ(stats_of(map).fills, 0);
+	/* A change elsewhere is no reason to forget what was asked. */
+	q2_image_shrink(chain->layers[0].img, 1000);
+	late.guest = 512 * 512;
+	CHECK_EQ(q2_map_fill(map, 0), 0);
+	CHECK_EQ(look(map, 0, 512).kind, Q2_MAP_DATA);
+	late.map = NULL;
+	q2_map_destroy(map);
+	q2_image_close(chain->layers[0].img);
+	q2_chain_free(chain);
+	built_free(&b);
+}
+
 TEST(map_without_memory)
 {
 	struct built b = scattered(512);
