@@ -37,7 +37,7 @@ static const struct option_spec options[] = {
 	{OPT_NO_LOCK, "no-lock", NULL, "do not take the locks by which QEMU knows images in use",
 	 NULL},
 	{OPT_NOSPACE, "nospace-timeout", "SECONDS",
-	 "how long writes wait when there is no room (60); 0: fail at once", NULL},
+	 "how long writes wait when there is no room (60);\n0: fail at once", NULL},
 	{OPT_PRINT_TABLE, "print-table", NULL, "print the table line instead of loading it", NULL},
 	{},
 };
