@@ -103,7 +103,6 @@ void q2_table_dirty(struct q2_image *img, struct q2_slice *slice, u64 guest)
 {
 	bool fresh = img->l1[q2_l1_index(&img->geo, guest)] & Q2_L1_FRESH;
 
-	WRITE_ONCE(img->unstable, true);
 	q2_mark_dirty(img, slice, fresh ? &img->dirty_fresh : &img->dirty_l2);
 }
 
@@ -128,6 +127,8 @@ void q2_table_write(struct q2_image *img, struct q2_slice *slice, u64 guest, u64
 	__be64 *entry = entry_of(img, slice, guest);
 
 	lockdep_assert_held(&img->lock);
+	/* Before anyone can look the new words up: see q2_image_stable(). */
+	WRITE_ONCE(img->unstable, true);
 	/* A lookup sees both words of an entry, or neither. */
 	spin_lock(&img->words);
 	entry[0] = cpu_to_be64(word);
