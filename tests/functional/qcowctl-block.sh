@@ -10,8 +10,8 @@ cd "$T"
 
 # what is on a device is what qemu-img says
 both() {
-	want "info of $1" "$(qemu-img info --output=json "$1" | jq -Sc 'del(."actual-size")')" \
-		"$(qcowctl info -J "$1" | jq -Sc 'del(."actual-size")')"
+	want "info of $1" "$(qemu-img info --output=json "$1" | jq -Sc 'del(."actual-size", .children)')" \
+		"$(qcowctl info -J "$1" | jq -Sc 'del(."actual-size", .children)')"
 	want "check of $1" "$(qemu-img check --output=json "$1" | jq -Sc .)" "$(qcowctl check -J "$1" | jq -Sc .)"
 	want "map of $1" "$(qemu-img map --output=json "$1" | jq -c .)" \
 		"$(qcowctl map --allow /dev -J "$1" | jq -c 'map(del(.filename, .compressed))')"
