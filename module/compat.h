@@ -40,6 +40,15 @@
 #define Q2_OPEN_READ FMODE_READ
 #endif
 
+/* 6.17, 0c40d7cb5ef3: write-zeroes that may unmap have a limit, all or nothing. */
+static inline void q2_limit_write_zeroes(struct queue_limits *limits, unsigned int sectors)
+{
+	limits->max_write_zeroes_sectors = sectors;
+#ifdef Q2_HAVE_WZEROES_UNMAP
+	limits->max_hw_wzeroes_unmap_sectors = sectors;
+#endif
+}
+
 /* 6.7, c42d50aefd17: shrinkers are allocated. */
 #ifdef Q2_HAVE_SHRINKER_ALLOC
 static inline struct shrinker *q2_shrinker_alloc(void)

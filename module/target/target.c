@@ -383,7 +383,7 @@ static void q2_io_hints(struct dm_target *ti, struct queue_limits *limits)
 		limits->discard_granularity = q2_image_geometry(top)->cluster_size;
 		limits->max_hw_discard_sectors = MAX_CHANGE_SECTORS;
 		limits->max_discard_sectors = MAX_CHANGE_SECTORS;
-		limits->max_write_zeroes_sectors = MAX_CHANGE_SECTORS;
+		q2_limit_write_zeroes(limits, MAX_CHANGE_SECTORS);
 	}
 	if (top)
 		limits->io_opt =
