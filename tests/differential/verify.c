@@ -41,7 +41,7 @@ static uint64_t size;
 static unsigned int block;
 static const unsigned char *expected;
 static unsigned int depth = 16, nr_threads = 2;
-static uint64_t nr_random = 40, seed = 1;
+static uint64_t nr_random = 30, seed = 1;
 
 static atomic_bool failed;
 static atomic_ullong bytes_read;

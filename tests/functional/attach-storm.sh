@@ -15,7 +15,7 @@ done
 
 storm() {
 	local n round
-	for round in $(seq 9); do
+	for round in $(seq 6); do
 		n=$((1 + (round + $1) % 2))
 		attach "disk$1" qcow2 "$T/top$n" qcow2 "$T/base"
 		same_as "disk$1" "$T/expected$n" -r 20 -s "$round" >/dev/null

@@ -3,7 +3,8 @@
 # shows: every limit of the header is kept: a field out of range is refused by a sentence that names it
 # needs: vm 6.1 6.12 7.2
 
-fill "$T/raw" 0 1M
+truncate -s 1M "$T/raw"
+fill "$T/raw" 0 64k
 qemu-img convert -f raw -O qcow2 "$T/raw" "$T/good"
 l1=$(peek "$T/good" 40 8)
 

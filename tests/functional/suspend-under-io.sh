@@ -27,7 +27,7 @@ for n in 1 2; do
 	readers+=("$!")
 done
 
-for n in $(seq 8); do
+for n in $(seq 5); do
 	dmsetup suspend disk
 	dmsetup resume disk
 	dmsetup suspend --noflush disk

@@ -41,8 +41,7 @@ same_as one "$T/half"
 detach one
 
 # nothing in a name means anything but itself
-for name in 'two words' 'back\slash' ' \ at both ends\ ' "quo'te" 'quo"te' $'tab\there' '$HOME `x` %s *?' 'ümläut' \
-	'trailing\' '#1 qcow2' '100%' '%20' 'à la carte' $'\x01\x7f'; do
+for name in 'two words' ' \ at both ends\ ' $'quo\'te" tab\there' '$HOME `x` %s *?' 'ümläut à #1 qcow2' $'100% %20 \x01\x7f trailing\\'; do
 	mv "$T/image" "$T/$name"
 	round_trip "0 2048 qcow2 ro 1 qcow2 $(word "$T/$name")"
 	mv "$T/$name" "$T/image"

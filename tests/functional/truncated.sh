@@ -3,9 +3,9 @@
 # shows: files cut short, anywhere, read as qemu-img reads them or are refused as it refuses them, and are not touched
 # needs: vm 6.1 6.12 7.2
 
-cp "$FIXTURES/plain.qcow2" "$T/whole"
-cp "$FIXTURES/packed.qcow2" "$T/packed"
-cp "$FIXTURES/data" "$T/raw"
+head -c 2M "$FIXTURES/data" >"$T/raw"
+qemu-img convert -f raw -O qcow2 "$T/raw" "$T/whole"
+qemu-img convert -c -f raw -O qcow2 "$T/raw" "$T/packed"
 served=0 refused=0
 for image in whole packed; do
 	bytes=$(stat -c %s "$T/$image")
@@ -20,7 +20,7 @@ for image in whole packed; do
 			same_as disk "$T/expected"
 			detach disk
 			served=$((served + 1))
-		elif dmsetup create --readonly disk --table "0 16384 qcow2 ro 1 qcow2 $T/cut" 2>/dev/null; then
+		elif dmsetup create --readonly disk --table "0 4096 qcow2 ro 1 qcow2 $T/cut" 2>/dev/null; then
 			# it opens but has no answer for everything; an error is right, data would be a guess
 			if "$BIN/verify" /dev/mapper/disk "$T/raw" 2>"$T/verify"; then
 				fail "cut at $cut: qemu-img: $(cat "$T/said"), but all of it reads"

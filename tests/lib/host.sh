@@ -27,6 +27,10 @@ scratch() {
 	trap 'exit 143' TERM HUP
 }
 
+# Emulation translates a program anew wherever it is loaded; at the same address each time, starting one costs a third.
+# shellcheck disable=SC2034
+QUICK=(--append norandmaps)
+
 # vm_start ARGUMENT...: tests/vm/run in the background; what it prints comes from file descriptor VM_OUT.
 vm_start() {
 	local pipe=$SCRATCH_DIR/vm.pipe
