@@ -5,3 +5,4 @@ include tests/unit/build.mk
 include tests/fuzz/build.mk
 include tests/tool/build.mk
 include tests/lint/build.mk
+include tests/crash/build.mk

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Verdicts on images. */
+#include <unistd.h>
+#include "fsck.h"
+#include "judge.h"
+#include "qemu.h"
+
+static unsigned long ask_every;
+
+void judge_ask_every(unsigned long n)
+{
+	ask_every = n;
+}
+
+/* The bytes, kept for whoever looks into a failure. */
+static const char *keep(const u8 *data, u64 size)
+{
+	const char *path = text("%s/failed.qcow2", sim.dir);
+
+	file_write(path, data, size);
+	return path;
+}
+
+/* What qemu-img says, and shows; @versions are what we read. */
+static void ask_qemu(const struct image_set *set, const u8 *data, u64 size, const u32 *versions,
+		     const struct fsck *fsck)
+{
+	const char *path = text("%s/state.qcow2", sim.dir), *raw = text("%s/state.raw", sim.dir);
+	u64 bytes, i;
+	u8 *shown;
+	int status;
+
+	file_write(path, data, size);
+	status = qemu_run(false, "qemu-img", "check", "-f", "qcow2", path, NULL);
+	if (status != (fsck->corruptions ? 2 : fsck->leaks ? 3 : 0))
+		FAIL("qemu-img check says %d, ours: %lu corruptions, %lu leaks: %s (%s)", status,
+		     fsck->corruptions, fsck->leaks, fsck->first, keep(data, size));
+	qemu_run(true, "qemu-img", "convert", "-f", "qcow2", "-O", "raw", path, raw, NULL);
+	shown = file_read(raw, &bytes);
+	for (i = 0; i < bytes / SECTOR; i++) {
+		u32 version = stamp_read(shown + i * SECTOR, i);
+
+		if (version != versions[i])
+			FAIL("sector %llu: qemu-img shows %d, we %d (%s)", i, (int)version,
+			     (int)versions[i], keep(data, size));
+	}
+	free(shown);
+	unlink(raw);
+	unlink(path);
+}
+
+/* Open what is there, go on for a while, close. */
+static void go_on(const struct image_set *set, const struct disk_state *state, const u32 *versions,
+		  u32 last, struct rng *rng)
+{
+	struct disk *disk =
+		disk_create(state->data, state->size,
+			    state->size + 2 * set->config->size + image_spare(set->config), false);
+	struct model *model = model_from(versions, image_top(set)->guest / SECTOR, last);
+	struct guest g;
+	struct fsck fsck;
+	unsigned int i;
+
+	sim_count.reopened++;
+	CHECK(!guest_open(&g, set, disk, model, rng_next(rng), true));
+	guest_compare_all(&g);
+	for (i = 0; i < 12; i++) {
+		int ret = guest_random(&g);
+
+		if (ret)
+			FAIL("after a power cut an operation fails: %d", ret);
+	}
+	guest_close(&g);
+	fsck_run(disk->live, disk->size, &fsck);
+	if (fsck.corruptions)
+		FAIL("gone on with after a power cut: %s (%s)", fsck.first,
+		     keep(disk->live, disk->size));
+	if (fsck.snapshots != set->snapshots_hash)
+		FAIL("gone on with after a power cut: a snapshot has changed");
+	CHECK(!guest_open(&g, set, disk, model, 0, false));
+	guest_compare_all(&g);
+	guest_close(&g);
+	model_free(model);
+	disk_free(disk);
+}
+
+void judge_state(const struct image_set *set, const struct disk_state *state,
+		 const struct model *model, u64 floor, struct rng *rng)
+{
+	u64 nr = image_top(set)->guest / SECTOR, i;
+	u32 *versions = xalloc(nr * sizeof(*versions));
+	struct disk_fault fault;
+	struct disk *disk;
+	struct guest g;
+	struct fsck fsck;
+	int ret;
+
+	sim_judging = true;
+	disk_fault_pause(&fault);
+	sim_count.states++;
+	fsck_run(state->data, state->size, &fsck);
+	if (fsck.corruptions)
+		FAIL("after a power cut (%s): %s (%s)", state->how, fsck.first,
+		     keep(state->data, state->size));
+	if (fsck.snapshots != set->snapshots_hash)
+		FAIL("after a power cut (%s) a snapshot has changed (%s)", state->how,
+		     keep(state->data, state->size));
+	disk = disk_create(state->data, state->size, state->size, false);
+	disk->readonly = true;
+	CHECK(!guest_open(&g, set, disk, NULL, 0, false));
+	ret = guest_read(&g, 0, nr * SECTOR, versions);
+	guest_close(&g);
+	disk_free(disk);
+	if (ret)
+		FAIL("after a power cut (%s) a read fails: %d", state->how, ret);
+	for (i = 0; i < nr; i++) {
+		if (!model_may_survive(model, i, versions[i], floor))
+			FAIL("after a power cut (%s) sector %llu shows %d; at floor %llu, %s (%s)",
+			     state->how, i, (int)versions[i], floor, model_describe(model, i),
+			     keep(state->data, state->size));
+	}
+	if (ask_every && rng_one_in(rng, ask_every))
+		ask_qemu(set, state->data, state->size, versions, &fsck);
+	if (rng_one_in(rng, 4))
+		go_on(set, state, versions, model->last, rng);
+	free(versions);
+	disk_fault_resume(&fault);
+	sim_judging = false;
+}
+
+void judge_cuts(struct guest *g, unsigned int n)
+{
+	struct disk_state state;
+
+	while (n-- && !sim_judging) {
+		disk_cut(g->disk, &g->rng, &state);
+		judge_state(g->set, &state, g->model, g->model->floor, &g->rng);
+		disk_state_free(&state);
+	}
+}
+
+void judge_closed(const struct image_set *set, struct disk *disk, const struct model *model,
+		  bool qemu, bool leaks)
+{
+	u64 nr = image_top(set)->guest / SECTOR, i;
+	u32 *versions = xalloc(nr * sizeof(*versions));
+	struct guest g;
+	struct fsck fsck;
+	int ret;
+
+	if (disk->nr_log && !leaks)
+		FAIL("%zu writes are not flushed after the close", disk->nr_log);
+	fsck_run(disk->live, disk->size, &fsck);
+	if (fsck.corruptions || (fsck.leaks && !leaks))
+		FAIL("after the close: %lu corruptions, %lu leaks: %s (%s)", fsck.corruptions,
+		     fsck.leaks, fsck.first, keep(disk->live, disk->size));
+	if (fsck.snapshots != set->snapshots_hash)
+		FAIL("a snapshot has changed (%s)", keep(disk->live, disk->size));
+	CHECK(!guest_open(&g, set, disk, NULL, 0, false));
+	ret = guest_read(&g, 0, nr * SECTOR, versions);
+	guest_close(&g);
+	if (ret)
+		FAIL("after the close a read fails: %d", ret);
+	for (i = 0; i < nr; i++) {
+		if (!model_may_read(model, i, versions[i]))
+			FAIL("after the close sector %llu shows %d; %s (%s)", i, (int)versions[i],
+			     model_describe(model, i), keep(disk->live, disk->size));
+	}
+	if (qemu) {
+		const char *path = text("%s/closed.qcow2", sim.dir);
+		const char *raw = text("%s/closed.raw", sim.dir);
+
+		ask_qemu(set, disk->live, disk->size, versions, &fsck);
+		file_write(path, disk->live, disk->size);
+		for (i = 0; i < set->config->snapshots; i++) {
+			u64 size;
+			u8 *shown;
+
+			qemu_run(true, "qemu-img", "convert", "-f", "qcow2", "-O", "raw", "-l",
+				 text("snapshot.name=s%llu", i), path, raw, NULL);
+			shown = file_read(raw, &size);
+			if (memcmp(shown, set->snapshots[i], size))
+				FAIL("snapshot s%llu shows something else", i);
+			free(shown);
+			unlink(raw);
+		}
+		unlink(path);
+	}
+	free(versions);
+}
