@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: images marked dirty or corrupt are served read-only, and left marked
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 truncate -s 2M "$T/raw"
 fill "$T/raw" 0 2M

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: offsets beyond 32 bits and sizes up to petabytes are right, at both ends
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 # at DEVICE OFFSET-IN-MIB: one megabyte there
 at() { dd if="$1" bs=1M skip="$2" count=1 iflag=direct status=none; }

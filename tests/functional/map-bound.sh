@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: the map stays below map_limit and the metadata below cache_limit however much is read, and the data stay right
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 # clusters of 512 bytes, every other one elsewhere: as many map words as can be
 qemu-img convert -f raw -O qcow2 -o cluster_size=512 "$FIXTURES/data" "$T/base"

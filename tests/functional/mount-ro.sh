@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: a file system inside a compressed base under an overlay mounts read-only and its files have the right checksums
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 cp "$FIXTURES/fs.qcow2" "$T/base"
 qemu-img create -q -f qcow2 -b base -F qcow2 "$T/top"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: an image in a file system on another device of ours; what holds what is in order when it goes
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 mkdir "$T/dir"
 cp "$FIXTURES/packed.qcow2" "$T/dir/base"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: qcowctl attaches a chain by the names in the images, lists and explains it, and detaches it; scripts get JSON
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 cp "$FIXTURES/data" "$T/raw"
 mkdir "$T/sub dir"

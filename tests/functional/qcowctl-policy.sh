@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: attach follows no backing name it was not allowed to: outside the tree, json:, protocols, guessed formats, loops
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 mkdir "$T/mine" "$T/other"
 cd "$T/mine"

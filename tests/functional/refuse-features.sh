@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: encryption, external data files, unknown features and what is no qcow2 are refused, each by a sentence that names it
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 # refuse REGEX FILE: as the only layer
 refuse() { unchanged "$2" refused "$1" "0 2048 qcow2 ro 1 qcow2 $(word "$2")"; }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: every limit of the header is kept: a field out of range is refused by a sentence that names it
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 truncate -s 1M "$T/raw"
 fill "$T/raw" 0 64k

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: wrong table lines are refused by a sentence that says what is wrong; no image is touched
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 qemu-img create -q -f qcow2 "$T/base" 1M
 qemu-img create -q -f qcow2 -b base -F qcow2 "$T/top"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: remove refuses while the device is open, waits if told to; forced removal fails what comes after and hangs nothing
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 cp "$FIXTURES/packed.qcow2" "$T/image"
 

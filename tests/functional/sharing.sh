@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: twenty devices on one base open it once, lock it once and share its metadata cache
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 cp "$FIXTURES/data" "$T/raw"
 qemu-img convert -f raw -O qcow2 -o cluster_size=512 "$T/raw" "$T/base"

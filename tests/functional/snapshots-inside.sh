@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: images with internal snapshots show the active state, whatever the snapshots hold; broken snapshot tables are refused
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 fill "$T/data" 0 512k 7
 qemu-img create -q -f qcow2 "$T/image" 4M

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: dm-crypt works on top of the device and below its layers
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 key=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 crypt() { # crypt NAME DEVICE [dmsetup option]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: dmsetup table prints the line that was given, for every option and odd file names, and it loads again verbatim
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 qemu-img create -q -f qcow2 "$T/image" 1M
 qemu-io -f qcow2 -c 'write -q -P 5 64k 128k' "$T/image"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: files cut short, anywhere, read as qemu-img reads them or are refused as it refuses them, and are not touched
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 head -c 2M "$FIXTURES/data" >"$T/raw"
 qemu-img convert -f raw -O qcow2 "$T/raw" "$T/whole"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: an image that is renamed, unlinked or replaced while attached goes on being read; its file system stays mounted
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 cp "$FIXTURES/data" "$T/raw"
 cp "$FIXTURES/plain.qcow2" "$T/image"

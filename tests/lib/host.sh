@@ -33,7 +33,7 @@ QUICK=(--append norandmaps)
 
 # vm_start ARGUMENT...: tests/vm/run in the background; what it prints comes from file descriptor VM_OUT.
 vm_start() {
-	local pipe=$SCRATCH_DIR/vm.pipe
+	local pipe=$SCRATCH_DIR/vm.$BASHPID
 	mkfifo "$pipe"
 	"$TESTS/vm/run" "$@" >"$pipe" 2>&1 </dev/null &
 	VM_PID=$!
