@@ -20,7 +20,7 @@
  *
  * A flush that failed is the end of writing: the host has forgotten which pages
  * it lost, and its next flush succeeds without them.
- * tests/unit/test_crash.c cuts the power at every write.
+ * tests/crash cuts the power at every write.
  */
 #include "env.h"
 #include "image/internal.h"

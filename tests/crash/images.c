@@ -198,7 +198,8 @@ static void create_top(struct image_set *set, const char *top)
 			 NULL);
 }
 
-static void finish(struct image_set *set, const char *top)
+/* What QEMU has made. Return: it is a sound image. */
+static bool finish(struct image_set *set, const char *top)
 {
 	const struct image_config *c = set->config;
 	struct fsck fsck;
@@ -215,10 +216,13 @@ static void finish(struct image_set *set, const char *top)
 		unlink(out);
 	}
 	fsck_run(image_top(set)->data, image_top(set)->size, &fsck);
-	if (fsck.corruptions || fsck.leaks)
-		FAIL("an image of QEMU's has %lu corruptions, %lu leaks: %s", fsck.corruptions,
-		     fsck.leaks, fsck.first);
 	set->snapshots_hash = fsck.snapshots;
+	if (!fsck.corruptions && !fsck.leaks)
+		return true;
+	if (qemu_run(false, "qemu-img", "check", "-f", "qcow2", top, NULL) == 0)
+		FAIL("qemu-img check finds nothing where ours finds %lu corruptions, %lu leaks: %s",
+		     fsck.corruptions, fsck.leaks, fsck.first);
+	return false;
 }
 
 struct image_set *image_make_with(const struct image_config *c, const char *const *commands,
@@ -238,28 +242,22 @@ struct image_set *image_make_with(const struct image_config *c, const char *cons
 		qemu_run(true, "qemu-img", "snapshot", "-c", "s0", top, NULL);
 	if (after)
 		run_commands(true, top, after);
-	finish(set, top);
+	if (!finish(set, top))
+		FAIL("QEMU has made a broken image");
 	return set;
 }
 
-const struct image_set *image_make(const struct image_config *c)
+/* One image; @dice: not all of them are sound, see image_make(). */
+static struct image_set *try_make(const struct image_config *c, u64 dice, bool *sound)
 {
-	const char *top;
-	struct rng rng = {sim.seed};
-	struct image_set *set;
+	struct image_set *set = xalloc(sizeof(*set));
+	const char *top = path_of(c, "top.qcow2");
+	struct rng rng = {dice};
 	unsigned int i;
 
-	for (set = made; set; set = set->next) {
-		if (set->config == c)
-			return set;
-	}
-	set = xalloc(sizeof(*set));
 	set->config = c;
-	for (i = 0; c->name[i]; i++)
-		rng.state = rng.state * 31 + c->name[i];
 	if (c->backing != BACKING_NONE)
 		make_base(set, &rng);
-	top = path_of(c, "top.qcow2");
 	create_top(set, top);
 	if (!c->empty) {
 		fill(c, top, c->size, &rng, V_TOP, 14, c->compress);
@@ -268,7 +266,35 @@ const struct image_set *image_make(const struct image_config *c)
 			fill(c, top, c->size, &rng, V_TOP + 1 + i, 8, c->compress);
 		}
 	}
-	finish(set, top);
+	*sound = finish(set, top);
+	return set;
+}
+
+const struct image_set *image_make(const struct image_config *c)
+{
+	struct image_set *set;
+	u64 dice = sim.seed;
+	unsigned int i;
+	bool sound;
+
+	for (set = made; set; set = set->next) {
+		if (set->config == c)
+			return set;
+	}
+	for (i = 0; c->name[i]; i++)
+		dice = dice * 31 + c->name[i];
+	/*
+	 * QEMU 7.2 goes on filling a host cluster with compressed data after it has
+	 * been freed and taken for something else: seldom, but then the image is broken.
+	 */
+	for (i = 0; i < 10; i++) {
+		set = try_make(c, dice + i, &sound);
+		if (sound)
+			break;
+		image_free(set);
+	}
+	if (!sound)
+		FAIL("QEMU makes broken images only");
 	set->next = made;
 	made = set;
 	return set;

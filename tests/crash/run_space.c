@@ -32,6 +32,8 @@ struct scene {
 	struct model *model;
 	struct guest g;
 	struct rng rng;
+	u64 table;	   /* where the refcount table was */
+	unsigned int look; /* it has just moved: look closely so many more times */
 	unsigned int cuts; /* one power cut in so many writes of metadata; 0: none */
 };
 
@@ -39,8 +41,17 @@ static void event(struct disk *disk, bool guest, void *arg)
 {
 	struct scene *s = arg;
 
-	if (!sim_judging && s->g.img && s->cuts &&
-	    rng_one_in(&s->rng, guest ? 20 * s->cuts : s->cuts))
+	if (sim_judging || !s->g.img)
+		return;
+	if (q2_image_header(s->g.img)->refcount_table_offset != s->table) {
+		s->table = q2_image_header(s->g.img)->refcount_table_offset;
+		s->look = 20;
+	}
+	if (s->look) {
+		s->look--;
+		judge_cuts(&s->g, 8);
+	}
+	if (s->cuts && rng_one_in(&s->rng, guest ? 20 * s->cuts : s->cuts))
 		judge_cuts(&s->g, 1);
 }
 
@@ -55,6 +66,7 @@ static void scene_open(struct scene *s, const struct image_config *c, u64 room)
 	s->disk = disk_create(top->data, top->size, top->size + room, c->device);
 	s->model = model_create(top->content, top->guest / SECTOR);
 	CHECK(!guest_open(&s->g, s->set, s->disk, s->model, sim.seed, true));
+	s->table = q2_image_header(s->g.img)->refcount_table_offset;
 	s->disk->event = event;
 	s->disk->event_arg = s;
 }

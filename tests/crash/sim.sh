@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# shows: the image code survives power cuts at any write, failing reads, writes, flushes and allocations, and all short sequences of requests; qemu-img judges
+# shows: the image code survives power cuts at any write, failing reads, writes, flushes and allocations, threads, and all short sequences of requests; qemu-img judges
 # needs: compiler, qemu-utils; timeout 1200
 "$TOP/tests/deps" tool qemu unit
 make -s -C "$TOP" crash-build
-"$TOP/build/crash/crash-sim" --seed "${SEED:-1}"
+"$TOP/tests/crash/run" "$TOP/build/crash" --seed "${SEED:-1}"
