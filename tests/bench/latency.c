@@ -1,25 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * latency NAME FILE
+ * latency read|write|first NAME FILE
  *
- * The median cost of one direct 4 KiB read of FILE, system call included, one
- * at a time at places all over its first 32 MiB; every place is read once
- * before, so that nothing is cold. Prints "NAME NANOSECONDS": in a VM whose
- * clock counts instructions, these are instructions.
+ * The median cost of one direct 4 KiB request on FILE, system call included, one
+ * at a time. Prints "NAME NANOSECONDS": in a VM whose clock counts instructions,
+ * these are instructions.
+ *
+ *	read, write	at places all over the first 32 MiB; each place is taken once
+ *			before, so that nothing is cold
+ *	first		a write into a 64 KiB cluster that nobody has written to, all
+ *			over the first 62 MiB
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BLOCK 4096
 #define SPAN (32 << 20)
-#define READS 501
+#define REQUESTS 501
+#define CLUSTER 65536
+#define CLUSTERS 997
+/* First writes that are not counted: tables come into being. */
+#define WARM 50
 
-static int64_t cost[READS];
+static int64_t cost[REQUESTS];
 
 static int64_t now(void)
 {
@@ -36,33 +46,48 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* One request; what it costs, or -1. */
+static int64_t request(int fd, void *buf, bool write, off_t at)
+{
+	int64_t start = now();
+	ssize_t done = write ? pwrite(fd, buf, BLOCK, at) : pread(fd, buf, BLOCK, at);
+
+	return done == BLOCK ? now() - start : -1;
+}
+
 int main(int argc, char **argv)
 {
+	bool write, first;
+	int64_t took;
 	void *buf;
-	int fd;
+	int fd, i;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: latency NAME FILE\n");
+	if (argc != 4) {
+		fprintf(stderr, "usage: latency read|write|first NAME FILE\n");
 		return 2;
 	}
-	fd = open(argv[2], O_RDONLY | O_DIRECT);
+	first = !strcmp(argv[1], "first");
+	write = first || !strcmp(argv[1], "write");
+	fd = open(argv[3], (write ? O_RDWR : O_RDONLY) | O_DIRECT);
 	if (fd < 0 || posix_memalign(&buf, BLOCK, BLOCK)) {
-		perror(argv[2]);
+		perror(argv[3]);
 		return 1;
 	}
-	for (int pass = 0; pass < 2; pass++) {
-		for (int i = 0; i < READS; i++) {
-			off_t at = (uint32_t)i * 2654435761U % (SPAN / BLOCK) * (off_t)BLOCK;
-			int64_t start = now();
+	memset(buf, 7, BLOCK);
+	for (i = first ? -WARM : -REQUESTS; i < REQUESTS; i++) {
+		off_t at = first ? (i + WARM) * 37 % CLUSTERS * (off_t)CLUSTER + 2 * BLOCK
+				 : (uint32_t)(i < 0 ? i + REQUESTS : i) * 2654435761U %
+					   (SPAN / BLOCK) * (off_t)BLOCK;
 
-			if (pread(fd, buf, BLOCK, at) != BLOCK) {
-				perror(argv[2]);
-				return 1;
-			}
-			cost[i] = now() - start;
+		took = request(fd, buf, write, at);
+		if (took < 0) {
+			perror(argv[3]);
+			return 1;
 		}
+		if (i >= 0)
+			cost[i] = took;
 	}
-	qsort(cost, READS, sizeof(*cost), compare);
-	printf("%s %lld\n", argv[1], (long long)cost[READS / 2]);
+	qsort(cost, REQUESTS, sizeof(*cost), compare);
+	printf("%s %lld\n", argv[2], (long long)cost[REQUESTS / 2]);
 	return 0;
 }
