@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: compressed clusters are inflated on several CPUs at the same time
-# needs: vm 6.12 (6.1 7.2), kprobes
+# needs: vm 6.12 (6.1 7.2), kprobes, not debug (it has none)
 
 cp "$FIXTURES/packed.qcow2" "$T/image"
 attach disk qcow2 "$T/image"
