@@ -91,9 +91,28 @@ static void read_done(struct q2_request *req, long ret)
 		finish_read(req, 0);
 }
 
+/*
+ * The file system may look at the kiocb until its read_iter or write_iter has
+ * returned, however early the I/O ends (ext4 does, for the access time): the
+ * request goes on when both have happened.
+ */
+static void hold_kiocb(struct q2_request *req)
+{
+	atomic_set(&req->pending, 2);
+}
+
+static bool kiocb_done(struct q2_request *req)
+{
+	return atomic_dec_and_test(&req->pending);
+}
+
 static void read_complete(struct kiocb *kiocb, long ret)
 {
-	read_done(container_of(kiocb, struct q2_request, kiocb), ret);
+	struct q2_request *req = container_of(kiocb, struct q2_request, kiocb);
+
+	req->result = ret;
+	if (kiocb_done(req))
+		read_done(req, ret);
 }
 
 /* Try to read the whole bio without waiting. The request may be gone on return. */
@@ -108,9 +127,12 @@ static void read_nowait(struct q2_request *req, struct q2_host *h)
 	req->kiocb.ki_pos = req->host;
 	req->kiocb.ki_flags = IOCB_DIRECT | IOCB_NOWAIT;
 	req->kiocb.ki_complete = read_complete;
+	hold_kiocb(req);
 	ret = q2_host_read_iter(h, &req->kiocb, &iter);
 	if (ret != -EIOCBQUEUED)
 		read_done(req, ret);
+	else if (kiocb_done(req))
+		read_done(req, req->result);
 }
 
 /* Read what is left of the bio, waiting; bytes the file does not have are zeroes. */
@@ -466,14 +488,21 @@ static bool finish_elsewhere(struct kiocb *kiocb)
 #define Q2_CALLER_COMP 0
 #endif
 
+static void write_finish(struct q2_request *req)
+{
+	if (finish_elsewhere(&req->kiocb))
+		return;
+	q2_host_write_end(req->disk->top->host);
+	write_result(req, req->result);
+}
+
 static void write_complete(struct kiocb *kiocb, long ret)
 {
 	struct q2_request *req = container_of(kiocb, struct q2_request, kiocb);
 
-	if (finish_elsewhere(kiocb))
-		return;
-	q2_host_write_end(req->disk->top->host);
-	write_result(req, ret);
+	req->result = ret;
+	if (kiocb_done(req))
+		write_finish(req);
 }
 
 static void write_nowait(struct q2_request *req, struct q2_host *h)
@@ -487,9 +516,13 @@ static void write_nowait(struct q2_request *req, struct q2_host *h)
 	req->kiocb.ki_pos = req->host;
 	req->kiocb.ki_flags = IOCB_WRITE | IOCB_DIRECT | IOCB_NOWAIT | Q2_CALLER_COMP;
 	req->kiocb.ki_complete = write_complete;
+	hold_kiocb(req);
 	ret = q2_host_write_iter(h, &req->kiocb, &iter);
-	if (ret == -EIOCBQUEUED)
+	if (ret == -EIOCBQUEUED) {
+		if (kiocb_done(req))
+			write_finish(req);
 		return;
+	}
 	if (ret >= 0)
 		q2_host_write_end(h);
 	write_result(req, ret);
@@ -527,6 +560,22 @@ enum q2_start q2_request_write(struct q2_request *req, const struct q2_run *run)
 	}
 	q2_request_change(req, q2_change_write);
 	return Q2_START_TAKEN;
+}
+
+bool q2_disk_reads_zero(struct q2_disk *disk, u64 guest, u64 len)
+{
+	struct piece piece;
+
+	/* Beyond the end of the disk there is nothing. */
+	len = min(len, disk->chain->size - min(guest, disk->chain->size));
+	while (len) {
+		find_piece(disk, guest, len, &piece);
+		if (piece.error || piece.ext.kind == Q2_DATA || piece.ext.kind == Q2_COMPRESSED)
+			return false;
+		guest += min(len, piece.ext.len);
+		len -= min(len, piece.ext.len);
+	}
+	return true;
 }
 
 int q2_disk_read(struct q2_disk *disk, u64 guest, void *buf, u32 len)

@@ -22,7 +22,9 @@
  * @guest: first guest byte; bi_sector is overwritten
  * @layer: layer being read, once known
  * @host: host offset being read, once known
- * @kiocb: of the read in flight on a file
+ * @kiocb: of the I/O in flight on a file
+ * @pending: who still uses @kiocb: the file system's call, and the I/O
+ * @result: of the I/O
  * @done: bytes a read or write on a file has moved so far
  * @in_flight: token of q2_disk_enter(), or -1; given back when the bio ends
  * @work: for the worker
@@ -39,6 +41,8 @@ struct q2_request {
 	u32 done;
 	int in_flight;
 	struct kiocb kiocb;
+	atomic_t pending;
+	long result;
 	struct work_struct work;
 };
 
@@ -107,6 +111,9 @@ void q2_request_iter(const struct q2_request *req, struct iov_iter *iter);
  * Blocks. Return: 0 or -errno.
  */
 int q2_disk_read(struct q2_disk *disk, u64 guest, void *buf, u32 len);
+
+/* Does the device surely read zeroes there? Goes by the maps, not by data. Blocks. */
+bool q2_disk_reads_zero(struct q2_disk *disk, u64 guest, u64 len);
 
 /* Bytes that a bio_set needs in front of each bio. */
 #define Q2_REQUEST_FRONT_PAD (offsetof(struct q2_split, bio))
