@@ -40,12 +40,14 @@ struct q2_file_ops {
  * @name: what to call it in a sentence; lives as long as the file
  * @size: bytes when it was opened
  * @limit: bytes it may grow to; a block device's size, else Q2_MAX_OFFSET
+ * @grows: what lies beyond @size reads zeroes until it is written
  */
 struct q2_file {
 	const struct q2_file_ops *ops;
 	const char *name;
 	u64 size;
 	u64 limit;
+	bool grows;
 };
 
 /* See &struct q2_file_ops. Never called with a lock that I/O completion takes. */

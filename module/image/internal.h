@@ -69,6 +69,7 @@ struct q2_image {
 	u64 *reftable; /* host byte order; protected by lock */
 	u32 reftable_entries;
 	u64 free_hint; /* cluster to look at first; protected by lock */
+	u64 untouched; /* from this cluster on nobody has written yet; protected by lock */
 	u64 snapshots_bytes;
 	struct q2_owned owned; /* clusters of L2 tables and refcount blocks; protected by lock */
 	struct mutex committing;
@@ -97,9 +98,10 @@ int q2_space_open(struct q2_image *img, struct q2_err *err);
 
 /*
  * Take up to @want free clusters that lie side by side; their refcount becomes
- * 1. Return: 0; -ENOSPC; -EUCLEAN they are metadata, the image is marked corrupt.
+ * 1. @untouched: they read zeroes, nobody has ever written there.
+ * Return: 0; -ENOSPC; -EUCLEAN they are metadata, the image is marked corrupt.
  */
-int q2_space_alloc(struct q2_image *img, u64 want, u64 *host, u64 *got);
+int q2_space_alloc(struct q2_image *img, u64 want, u64 *host, u64 *got, bool *untouched);
 
 /* Is there only one reference to the cluster? Also false when nobody can tell. */
 bool q2_space_is_last(struct q2_image *img, u64 host);

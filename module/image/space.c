@@ -38,6 +38,7 @@ int q2_space_open(struct q2_image *img, struct q2_err *err)
 	u32 i;
 	int ret;
 
+	img->untouched = img->file->grows ? q2_clusters(img, img->file->size) : U64_MAX;
 	img->reftable_entries = bytes / sizeof(u64);
 	img->reftable = kvmalloc(bytes, GFP_KERNEL);
 	if (!img->reftable)
@@ -100,6 +101,15 @@ static int name_blocks(struct q2_image *img, u64 entry, u64 nr, u64 first)
 	return 0;
 }
 
+/* Clusters are about to be written to: do they read zeroes so far? */
+static bool touch(struct q2_image *img, u64 cluster, u64 nr)
+{
+	bool untouched = cluster >= img->untouched;
+
+	img->untouched = max(img->untouched, cluster + nr);
+	return untouched;
+}
+
 /*
  * Clusters at @first that no refcount covers become refcount blocks: they are
  * none of the known tables, and are known as tables from now on.
@@ -116,6 +126,7 @@ static int own_blocks(struct q2_image *img, u64 first, u64 nr)
 	if (i < nr || q2_verify_overlap(&img->hdr, img->snapshots_bytes, Q2_OVERLAP_ALL, first,
 					nr * size, NULL))
 		return q2_image_corrupt(img, "metadata lie where no refcount covers them");
+	touch(img, first >> img->geo.cluster_bits, nr);
 	for (i = 0; i < nr; i++) {
 		ret = q2_owned_add(&img->owned, first + i * size);
 		if (ret) {
@@ -332,7 +343,7 @@ static u64 find_free(struct q2_image *img, const struct q2_slice *slice, u64 *cl
 	return run;
 }
 
-int q2_space_alloc(struct q2_image *img, u64 want, u64 *host, u64 *got)
+int q2_space_alloc(struct q2_image *img, u64 want, u64 *host, u64 *got, bool *untouched)
 {
 	u64 start = max(img->free_hint, 1ULL), cluster = start;
 	bool wrapped = false;
@@ -380,6 +391,7 @@ int q2_space_alloc(struct q2_image *img, u64 want, u64 *host, u64 *got)
 		if (ret)
 			return ret;
 		img->free_hint = cluster + run;
+		*untouched = touch(img, cluster, run);
 		*host = cluster << img->geo.cluster_bits;
 		*got = run;
 		return 0;

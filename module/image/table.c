@@ -41,6 +41,7 @@ static int new_table(struct q2_image *img, u64 index, u64 old)
 {
 	struct q2_freed *freed = NULL;
 	u64 host, got, bit;
+	bool untouched;
 	int ret;
 
 	if (old) {
@@ -50,7 +51,7 @@ static int new_table(struct q2_image *img, u64 index, u64 old)
 		freed->host = old;
 		freed->clusters = 1;
 	}
-	ret = q2_space_alloc(img, 1, &host, &got);
+	ret = q2_space_alloc(img, 1, &host, &got, &untouched);
 	if (ret)
 		goto free_record;
 	q2_cache_forget(img->cache, host, img->geo.cluster_size);

@@ -217,7 +217,7 @@ static int begin(struct q2_image *img, u64 guest, u64 len, struct q2_write *w)
 		ret = alloc_freed(w);
 		if (ret)
 			goto put_slice;
-		ret = q2_space_alloc(img, w->clusters, &w->host_cluster, &got);
+		ret = q2_space_alloc(img, w->clusters, &w->host_cluster, &got, &w->untouched);
 		if (ret)
 			goto put_slice;
 		w->fresh = true;

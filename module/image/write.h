@@ -75,6 +75,7 @@ enum q2_mode q2_image_mode(const struct q2_image *img);
  * @fill_end: ... to here must be on the host before q2_write_end(): besides the
  *            written bytes, what the device reads there now. Nothing beyond the
  *            end of the disk is read: zeroes fill it.
+ * @untouched: the host clusters read zeroes: zeroes need not be written there
  *
  * The rest is write.c's.
  */
@@ -84,6 +85,7 @@ struct q2_write {
 	u64 host;
 	u64 fill_start;
 	u64 fill_end;
+	bool untouched;
 	u64 first; /* guest offset of the first cluster */
 	u64 clusters;
 	u64 host_cluster; /* of the first cluster */

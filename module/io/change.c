@@ -87,11 +87,17 @@ static void room_found(struct change *c)
 		atomic_dec(&c->disk->nospace);
 }
 
-/* Memory for a cluster that is put together; the reserve if there is no other. */
+/*
+ * Room for a cluster that is put together: the disk's own, which is always there
+ * and warm, or memory while another request uses that, or else its turn.
+ */
 static void *get_room(struct q2_disk *disk, u32 bytes)
 {
-	void *buf = kvmalloc(bytes, GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY);
+	void *buf;
 
+	if (mutex_trylock(&disk->fill_lock))
+		return disk->fill_reserve;
+	buf = kvmalloc(bytes, GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY);
 	if (buf)
 		return buf;
 	mutex_lock(&disk->fill_lock);
@@ -149,6 +155,26 @@ static int write_through(struct q2_disk *disk, const struct q2_write *w, struct 
 }
 
 /*
+ * May what surrounds the written bytes be left out, because it reads zeroes and
+ * so does the host? Not at the start of a cluster: there more is about to follow,
+ * and in a cluster that has been filled it goes in place without a worker.
+ */
+static bool fill_is_there(struct q2_disk *disk, const struct q2_write *w)
+{
+	bool zero;
+	int token;
+
+	if (!w->untouched || w->host == w->host_cluster ||
+	    !IS_ALIGNED(w->host | w->len, disk->top->host->align))
+		return false;
+	token = q2_disk_enter(disk);
+	zero = q2_disk_reads_zero(disk, w->fill_start, w->guest - w->fill_start) &&
+	       q2_disk_reads_zero(disk, w->guest + w->len, w->fill_end - w->guest - w->len);
+	q2_disk_leave(disk, token);
+	return zero;
+}
+
+/*
  * Write the first bytes of a range: up to the next border if it begins or ends
  * inside a cluster, whole clusters otherwise. @from is NULL for zeroes.
  */
@@ -166,7 +192,8 @@ static int write_step(struct change *c, u64 guest, u64 len, struct iov_iter *fro
 	ret = q2_write_begin(c->img, guest, len, &w);
 	if (ret)
 		return ret;
-	if (from && w.fill_start == guest && w.fill_end == guest + w.len) {
+	if (from && ((w.fill_start == guest && w.fill_end == guest + w.len) ||
+		     fill_is_there(c->disk, &w))) {
 		ret = write_through(c->disk, &w, from);
 	} else {
 		struct iov_iter part = {};
@@ -203,6 +230,23 @@ static int write_range(struct change *c, u64 guest, u64 len, struct iov_iter *fr
 	return ret;
 }
 
+/*
+ * Who only writes must find the map warm as well: else every write in place
+ * would take this way.
+ */
+static void warm_map(struct q2_disk *disk, u64 guest)
+{
+	struct q2_run run;
+	int token;
+
+	q2_map_lookup(disk->map, guest, 1, &run);
+	if (run.kind != Q2_MAP_MISS)
+		return;
+	token = q2_disk_enter(disk);
+	q2_map_fill(disk->map, guest);
+	q2_disk_leave(disk, token);
+}
+
 void q2_change_write(struct work_struct *work)
 {
 	struct iov_iter from;
@@ -221,6 +265,8 @@ void q2_change_write(struct work_struct *work)
 		pr_err_ratelimited(
 			"dm-qcow2: %s: writing %u bytes at guest offset %llu failed: error %d\n",
 			c.disk->name, c.req->bio->bi_iter.bi_size, c.req->guest, -ret);
+	else
+		warm_map(c.disk, c.req->guest);
 	end(&c, ret);
 }
 

@@ -63,7 +63,7 @@ struct q2_counters {
  *             have ended
  * @ranges: guest ranges whose mappings are being changed
  * @fill_lock: protects @fill_reserve
- * @fill_reserve: room for one cluster, for when there is no other memory
+ * @fill_reserve: room for one cluster: writing memory back must not need memory
  * @commit_work: commits what has waited for a while
  * @nospace_ms: how long a write may wait for room, milliseconds
  * @nospace: writes that wait for room now

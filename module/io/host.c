@@ -389,6 +389,7 @@ static void learn_file(struct q2_host *host)
 
 	host->file.size = i_size_read(inode);
 	host->file.limit = Q2_MAX_OFFSET;
+	host->file.grows = true;
 	host->direct = host->filp->f_mode & FMODE_CAN_ODIRECT;
 	host->align = SECTOR_SIZE;
 	host->mem_align = SECTOR_SIZE;
