@@ -36,4 +36,11 @@
 
 #include "compat.h"
 
+/*
+ * For memory that has a reserve, or can be done without: on the way of a write
+ * that gives memory back, nobody waits for memory and nobody takes the system's
+ * last.
+ */
+#define Q2_GFP_TRY (GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN | __GFP_NOMEMALLOC)
+
 #endif

@@ -330,8 +330,8 @@ static bool one_run(const struct q2_map *map, const u64 *words, unsigned int nr)
 
 static struct leaf *build_leaf(struct q2_map *map, u64 index)
 {
-	struct leaf *leaf = kzalloc(sizeof(*leaf), GFP_NOIO);
-	u64 *words = kvcalloc(Q2_MAP_LEAF_GRANULES, sizeof(*words), GFP_NOIO);
+	struct leaf *leaf = kzalloc(sizeof(*leaf), Q2_GFP_TRY);
+	u64 *words = kvcalloc(Q2_MAP_LEAF_GRANULES, sizeof(*words), Q2_GFP_TRY);
 	unsigned int nr;
 	int ret = -ENOMEM;
 

@@ -5,6 +5,9 @@
  * Lock order: cache->lock is a leaf lock; nothing is allocated or read under it.
  * A slice is read by the caller that put it into the table; others that want it
  * meanwhile wait on cache->loaded. A slice with references is on no list.
+ *
+ * Without memory for another slice there are the spare ones, then the oldest idle
+ * one: who writes memory back must get on.
  */
 #include "env.h"
 #include "image/cache.h"
@@ -36,6 +39,9 @@ struct q2_cache {
 	struct list_head lru;	    /* protected by lock; oldest first */
 	unsigned long held;	    /* slices in the table; protected by lock */
 	unsigned long idle;	    /* slices on the LRU; protected by lock */
+	struct list_head spares;    /* by lru; protected by lock */
+	unsigned int nr_spares;	    /* protected by lock */
+	unsigned int reserve;	    /* spares to keep; protected by lock */
 	wait_queue_head_t loaded;
 	atomic64_t hits;
 	atomic64_t misses;
@@ -49,23 +55,33 @@ static void slice_free(struct slice *slice)
 	kfree(slice);
 }
 
-static struct slice *slice_alloc(struct q2_cache *cache, u64 offset)
+static struct slice *slice_alloc(struct q2_cache *cache, gfp_t gfp)
 {
-	struct slice *slice = kzalloc(sizeof(*slice), GFP_NOIO);
+	struct slice *slice = kzalloc(sizeof(*slice), gfp);
 
 	if (!slice)
 		return NULL;
-	slice->pub.data = kvmalloc(cache->slice_bytes, GFP_NOIO);
+	slice->pub.data = kvmalloc(cache->slice_bytes, gfp);
 	if (!slice->pub.data) {
 		kfree(slice);
 		return NULL;
 	}
-	INIT_LIST_HEAD(&slice->lru);
-	INIT_LIST_HEAD(&slice->pub.dirty);
-	slice->pub.offset = offset;
-	slice->refs = 1;
-	slice->state = SLICE_LOADING;
 	return slice;
+}
+
+/* It is not in the table: keep it if spares are missing. */
+static void slice_release(struct q2_cache *cache, struct slice *slice)
+{
+	if (!slice)
+		return;
+	spin_lock(&cache->lock);
+	if (cache->nr_spares < cache->reserve) {
+		list_add(&slice->lru, &cache->spares);
+		cache->nr_spares++;
+		slice = NULL;
+	}
+	spin_unlock(&cache->lock);
+	slice_free(slice);
 }
 
 static struct hlist_head *bucket(struct q2_cache *cache, u64 offset)
@@ -119,12 +135,41 @@ static unsigned long drop(struct q2_cache *cache, unsigned long nr, struct list_
 	return done;
 }
 
-static void free_dropped(struct list_head *dropped)
+static void free_dropped(struct q2_cache *cache, struct list_head *dropped)
 {
 	struct slice *slice, *next;
 
 	list_for_each_entry_safe(slice, next, dropped, lru)
-		slice_free(slice);
+		slice_release(cache, slice);
+}
+
+/* A slice that is not in the table, with the caller's reference; NULL: there is none to be had. */
+static struct slice *slice_new(struct q2_cache *cache, u64 offset)
+{
+	struct slice *slice = slice_alloc(cache, Q2_GFP_TRY);
+	LIST_HEAD(dropped);
+
+	if (!slice) {
+		spin_lock(&cache->lock);
+		if (!list_empty(&cache->spares)) {
+			list_move(cache->spares.next, &dropped);
+			cache->nr_spares--;
+		} else {
+			drop(cache, 1, &dropped);
+		}
+		spin_unlock(&cache->lock);
+		if (list_empty(&dropped))
+			return NULL;
+		slice = list_first_entry(&dropped, struct slice, lru);
+	}
+	INIT_LIST_HEAD(&slice->lru);
+	INIT_LIST_HEAD(&slice->pub.dirty);
+	slice->pub.offset = offset;
+	slice->refs = 1;
+	slice->state = SLICE_LOADING;
+	slice->hashed = false;
+	slice->error = 0;
+	return slice;
 }
 
 struct q2_cache *q2_cache_create(struct q2_file *file, u32 slice_bytes, size_t limit)
@@ -147,15 +192,38 @@ struct q2_cache *q2_cache_create(struct q2_file *file, u32 slice_bytes, size_t l
 		INIT_HLIST_HEAD(&cache->buckets[i]);
 	spin_lock_init(&cache->lock);
 	INIT_LIST_HEAD(&cache->lru);
+	INIT_LIST_HEAD(&cache->spares);
 	init_waitqueue_head(&cache->loaded);
 	atomic64_set(&cache->hits, 0);
 	atomic64_set(&cache->misses, 0);
+	if (q2_cache_reserve(cache, 1)) {
+		q2_cache_destroy(cache);
+		return ERR_PTR(-ENOMEM);
+	}
 	return cache;
+}
+
+int q2_cache_reserve(struct q2_cache *cache, unsigned int nr)
+{
+	cache->reserve = nr;
+	while (cache->nr_spares < nr) {
+		struct slice *slice = slice_alloc(cache, GFP_KERNEL);
+
+		if (!slice)
+			return -ENOMEM;
+		slice_release(cache, slice);
+	}
+	return 0;
 }
 
 void q2_cache_destroy(struct q2_cache *cache)
 {
+	struct slice *slice, *next;
+
+	cache->reserve = 0;
 	q2_cache_shrink(cache, ULONG_MAX);
+	list_for_each_entry_safe(slice, next, &cache->spares, lru)
+		slice_free(slice);
 	kvfree(cache->buckets);
 	kfree(cache);
 }
@@ -193,7 +261,7 @@ struct q2_slice *q2_cache_get(struct q2_cache *cache, u64 offset)
 	slice = find(cache, offset);
 	if (!slice) {
 		spin_unlock(&cache->lock);
-		fresh = slice_alloc(cache, offset);
+		fresh = slice_new(cache, offset);
 		if (!fresh)
 			return ERR_PTR(-ENOMEM);
 		spin_lock(&cache->lock);
@@ -202,7 +270,7 @@ struct q2_slice *q2_cache_get(struct q2_cache *cache, u64 offset)
 	if (slice) {
 		take(cache, slice);
 		spin_unlock(&cache->lock);
-		slice_free(fresh);
+		slice_release(cache, fresh);
 		atomic64_inc(&cache->hits);
 		/* Pairs with the release in load(). */
 		wait_event(cache->loaded, smp_load_acquire(&slice->state) != SLICE_LOADING);
@@ -213,7 +281,7 @@ struct q2_slice *q2_cache_get(struct q2_cache *cache, u64 offset)
 		if (++cache->held > cache->limit)
 			drop(cache, cache->held - cache->limit, &dropped);
 		spin_unlock(&cache->lock);
-		free_dropped(&dropped);
+		free_dropped(cache, &dropped);
 		atomic64_inc(&cache->misses);
 		load(cache, slice);
 	}
@@ -252,7 +320,7 @@ void q2_cache_forget(struct q2_cache *cache, u64 offset, u64 len)
 		}
 		spin_unlock(&cache->lock);
 	}
-	free_dropped(&dropped);
+	free_dropped(cache, &dropped);
 }
 
 void q2_cache_put(struct q2_cache *cache, struct q2_slice *pub)
@@ -274,8 +342,8 @@ void q2_cache_put(struct q2_cache *cache, struct q2_slice *pub)
 	}
 	spin_unlock(&cache->lock);
 	if (gone)
-		slice_free(slice);
-	free_dropped(&dropped);
+		slice_release(cache, slice);
+	free_dropped(cache, &dropped);
 }
 
 void q2_cache_stats(struct q2_cache *cache, struct q2_cache_stats *stats)
@@ -294,7 +362,7 @@ unsigned long q2_cache_shrink(struct q2_cache *cache, unsigned long nr)
 	spin_lock(&cache->lock);
 	done = drop(cache, nr, &dropped);
 	spin_unlock(&cache->lock);
-	free_dropped(&dropped);
+	free_dropped(cache, &dropped);
 	return done;
 }
 

@@ -38,6 +38,12 @@ struct q2_slice {
  */
 struct q2_cache *q2_cache_create(struct q2_file *file, u32 slice_bytes, size_t limit);
 
+/*
+ * Keep @nr slices for when there is no memory; one from the start. Nobody else
+ * uses the cache yet. Return: 0 or -ENOMEM.
+ */
+int q2_cache_reserve(struct q2_cache *cache, unsigned int nr);
+
 /* Free it; no slice is referenced. */
 void q2_cache_destroy(struct q2_cache *cache);
 
@@ -51,7 +57,8 @@ u32 q2_cache_slice_bytes(const struct q2_cache *cache);
  *
  * Blocks while the slice is read, by this caller or another.
  *
- * Return: the slice, to be given back with q2_cache_put(); ERR_PTR of the read.
+ * Return: the slice, to be given back with q2_cache_put(); ERR_PTR of the read, or
+ * -ENOMEM: there is no memory, and every slice is in use.
  */
 struct q2_slice *q2_cache_get(struct q2_cache *cache, u64 offset);
 

@@ -3,7 +3,8 @@
  * Taking metadata to the disk, in order.
  *
  * What a commit writes is what there was when it began, as copies: changes made
- * meanwhile wait for the next one. The order, and what a crash in between leaves:
+ * meanwhile wait for the next one; without memory for copies they wait for this
+ * one to end. The order, and what a crash in between leaves:
  *
  *	1. refcounts, and slices of tables that L1 does not name yet
  *	   (clusters with a refcount and no reference: leaks)
@@ -107,30 +108,25 @@ int q2_image_corrupt(struct q2_image *img, const char *what)
 int q2_write_header(struct q2_image *img)
 {
 	u32 piece = q2_piece(img);
-	void *buf = kvmalloc(piece, GFP_NOIO);
+	void *buf = img->scratch;
 	int ret;
 
-	if (!buf)
-		return -ENOMEM;
 	/* Read, change, write: unknown fields behind the known ones stay. */
 	ret = q2_file_read(img->file, 0, buf, piece);
 	if (!ret) {
 		q2_header_encode(&img->hdr, buf);
 		ret = q2_file_write(img->file, 0, buf, piece);
 	}
-	kvfree(buf);
 	return ret;
 }
 
 int q2_write_words(struct q2_image *img, u64 offset, const u64 *words, u32 nr)
 {
 	u32 per_piece = q2_piece(img) / sizeof(u64);
-	__be64 *buf = kvmalloc(q2_piece(img), GFP_NOIO);
+	__be64 *buf = img->scratch;
 	u32 i, done;
 	int ret = 0;
 
-	if (!buf)
-		return -ENOMEM;
 	for (done = 0; done < nr && !ret; done += per_piece) {
 		u32 part = min(nr - done, per_piece);
 
@@ -140,8 +136,31 @@ int q2_write_words(struct q2_image *img, u64 offset, const u64 *words, u32 nr)
 		ret = q2_file_write(img->file, offset + (u64)done * sizeof(u64), buf,
 				    q2_piece(img));
 	}
-	kvfree(buf);
 	return ret;
+}
+
+struct q2_freed *q2_freed_get(struct q2_image *img)
+{
+	struct q2_freed *freed = kmalloc(sizeof(*freed), Q2_GFP_TRY);
+
+	lockdep_assert_held(&img->lock);
+	if (!freed && !list_empty(&img->spare_freed)) {
+		freed = list_first_entry(&img->spare_freed, struct q2_freed, list);
+		list_del(&freed->list);
+		img->nr_spare_freed--;
+	}
+	return freed;
+}
+
+void q2_freed_put(struct q2_image *img, struct q2_freed *freed)
+{
+	lockdep_assert_held(&img->lock);
+	if (freed && img->nr_spare_freed < Q2_RESERVED_FREED) {
+		list_add(&freed->list, &img->spare_freed);
+		img->nr_spare_freed++;
+		freed = NULL;
+	}
+	kfree(freed);
 }
 
 static void batch_free(struct batch *b)
@@ -156,11 +175,11 @@ static void batch_free(struct batch *b)
 /* Room for all that is dirty now: what comes after cannot fail half way. */
 static int batch_alloc(struct q2_image *img, struct batch *b, unsigned int nr)
 {
-	b->pieces = kvmalloc_array(max(nr, 1U), sizeof(*b->pieces), GFP_NOIO);
+	b->pieces = kvmalloc_array(max(nr, 1U), sizeof(*b->pieces), Q2_GFP_TRY);
 	if (!b->pieces)
 		return -ENOMEM;
 	for (; b->room < nr; b->room++) {
-		b->pieces[b->room].data = kvmalloc(q2_piece(img), GFP_NOIO);
+		b->pieces[b->room].data = kvmalloc(q2_piece(img), Q2_GFP_TRY);
 		if (!b->pieces[b->room].data)
 			return -ENOMEM;
 	}
@@ -201,35 +220,52 @@ static void collect_slices(struct q2_image *img, struct list_head *list, struct 
 	}
 }
 
-/* Copy the dirty pieces of L1, as they look on disk; their tables are not fresh any more. */
-static void collect_l1(struct q2_image *img, struct batch *b)
+/* A piece of L1 as it looks on disk. */
+static void encode_l1(const struct q2_image *img, u64 p, __be64 *copy)
 {
 	u32 per_piece = q2_piece(img) / sizeof(u64);
-	u64 pieces = DIV_ROUND_UP_ULL(img->hdr.l1_size, per_piece);
-	u64 p;
+	u64 first = p * per_piece;
 	u32 i;
 
+	memset(copy, 0, q2_piece(img));
+	for (i = 0; i < per_piece && first + i < img->hdr.l1_size; i++)
+		copy[i] = cpu_to_be64(img->l1[first + i] & ~Q2_L1_FRESH);
+}
+
+/* The dirty pieces of L1 are on their way, or on the disk: their tables are not fresh any more. */
+static void clean_l1(struct q2_image *img)
+{
+	u64 per_piece = q2_piece(img) / sizeof(u64);
+	u64 pieces = DIV_ROUND_UP_ULL(img->hdr.l1_size, per_piece);
+	u64 p, i;
+
 	for (p = 0; img->any_l1_dirty && p < pieces; p++) {
-		u64 first = p * per_piece;
+		if (!(img->l1_dirty[p / 64] & BIT_ULL(p % 64)))
+			continue;
+		for (i = p * per_piece; i < (p + 1) * per_piece && i < img->hdr.l1_size; i++)
+			WRITE_ONCE(img->l1[i], img->l1[i] & ~Q2_L1_FRESH);
+		img->l1_dirty[p / 64] &= ~BIT_ULL(p % 64);
+	}
+	img->any_l1_dirty = false;
+}
+
+/* Copy the dirty pieces of L1. */
+static void collect_l1(struct q2_image *img, struct batch *b)
+{
+	u64 pieces = DIV_ROUND_UP_ULL((u64)img->hdr.l1_size * sizeof(u64), q2_piece(img));
+	u64 p;
+
+	for (p = 0; img->any_l1_dirty && p < pieces; p++) {
 		struct piece *piece;
-		__be64 *copy;
 
 		if (!(img->l1_dirty[p / 64] & BIT_ULL(p % 64)))
 			continue;
 		piece = &b->pieces[b->nr++];
-		piece->offset = img->hdr.l1_offset + first * sizeof(u64);
+		piece->offset = img->hdr.l1_offset + p * q2_piece(img);
 		piece->slice = NULL;
-		copy = piece->data;
-		memset(copy, 0, q2_piece(img));
-		for (i = 0; i < per_piece && first + i < img->hdr.l1_size; i++) {
-			u64 word = img->l1[first + i] & ~Q2_L1_FRESH;
-
-			copy[i] = cpu_to_be64(word);
-			WRITE_ONCE(img->l1[first + i], word);
-		}
-		img->l1_dirty[p / 64] &= ~BIT_ULL(p % 64);
+		encode_l1(img, p, piece->data);
 	}
-	img->any_l1_dirty = false;
+	clean_l1(img);
 }
 
 static unsigned int count_l1(const struct q2_image *img)
@@ -283,7 +319,7 @@ void q2_add_freed(struct q2_image *img, struct q2_freed *freed)
 		last = list_last_entry(&img->freed, struct q2_freed, list);
 		if (last->host + (last->clusters << img->geo.cluster_bits) == freed->host) {
 			last->clusters += freed->clusters;
-			kfree(freed);
+			q2_freed_put(img, freed);
 			return;
 		}
 	}
@@ -345,15 +381,103 @@ static void give_back(struct q2_image *img, struct list_head *list)
 	if (img->hooks && img->hooks->quiesce)
 		img->hooks->quiesce(img->hooks_arg);
 	list_for_each_entry_safe(freed, next, list, list) {
-		if (give_back_one(img, freed)) {
-			mutex_lock(&img->lock);
-			list_move_tail(&freed->list, &img->freed);
-			mutex_unlock(&img->lock);
-			continue;
-		}
+		int ret = give_back_one(img, freed);
+
+		mutex_lock(&img->lock);
 		list_del(&freed->list);
-		kfree(freed);
+		if (ret)
+			list_add_tail(&freed->list, &img->freed);
+		else
+			q2_freed_put(img, freed);
+		mutex_unlock(&img->lock);
 	}
+}
+
+/* Write the slices of a list as they are, and leave them on it. */
+static int write_list(struct q2_image *img, struct list_head *list)
+{
+	struct q2_slice *slice;
+	int ret = 0;
+
+	list_for_each_entry(slice, list, dirty) {
+		ret = q2_file_write(img->file, slice->offset, slice->data, q2_piece(img));
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+/* Nothing on a list is dirty any more. */
+static void clean_list(struct q2_image *img, struct list_head *list)
+{
+	struct q2_slice *slice, *next;
+
+	list_for_each_entry_safe(slice, next, list, dirty) {
+		list_del_init(&slice->dirty);
+		WRITE_ONCE(img->nr_dirty, img->nr_dirty - 1);
+		q2_cache_put(img->cache, slice);
+	}
+}
+
+/* Write the dirty pieces of L1, by the scratch buffer. */
+static int write_l1(struct q2_image *img)
+{
+	u32 per_piece = q2_piece(img) / sizeof(u64);
+	u64 pieces = DIV_ROUND_UP_ULL(img->hdr.l1_size, per_piece);
+	int ret = 0;
+	u64 p;
+
+	for (p = 0; img->any_l1_dirty && p < pieces && !ret; p++) {
+		if (!(img->l1_dirty[p / 64] & BIT_ULL(p % 64)))
+			continue;
+		encode_l1(img, p, img->scratch);
+		ret = q2_file_write(img->file, img->hdr.l1_offset + p * q2_piece(img), img->scratch,
+				    q2_piece(img));
+	}
+	return ret;
+}
+
+/*
+ * Steps 1 and 2 without memory for copies: nothing can change meanwhile, for the
+ * lock is held throughout. The same order as that of write_batch().
+ */
+static int write_held(struct q2_image *img)
+{
+	int ret;
+
+	lockdep_assert_held(&img->lock);
+	ret = write_list(img, &img->dirty_refcounts);
+	if (!ret)
+		ret = write_list(img, &img->dirty_fresh);
+	if (!ret)
+		ret = q2_file_flush(img->file);
+	if (!ret)
+		ret = write_list(img, &img->dirty_l2);
+	if (!ret)
+		ret = write_l1(img);
+	if (!ret)
+		ret = q2_file_flush(img->file);
+	if (ret)
+		return ret;
+	clean_list(img, &img->dirty_refcounts);
+	clean_list(img, &img->dirty_fresh);
+	clean_list(img, &img->dirty_l2);
+	clean_l1(img);
+	return 0;
+}
+
+/* Steps 1 and 2 from copies. */
+static int write_batch(struct q2_image *img, const struct batch *b)
+{
+	int ret = write_pieces(img, b, 0, b->nr_refs);
+
+	if (!ret)
+		ret = q2_file_flush(img->file);
+	if (!ret)
+		ret = write_pieces(img, b, b->nr_refs, b->nr);
+	if (!ret)
+		ret = q2_file_flush(img->file);
+	return ret;
 }
 
 static int commit(struct q2_image *img)
@@ -381,26 +505,16 @@ static int commit(struct q2_image *img)
 		}
 		return ret;
 	}
-	ret = collect(img, &b);
-	if (ret) {
-		/* All is as it was: the next one may have more luck. */
-		mutex_unlock(&img->lock);
-		batch_free(&b);
-		return ret;
-	}
 	list_splice_init(&img->freed, &b.freed);
-	mutex_unlock(&img->lock);
-
-	ret = write_pieces(img, &b, 0, b.nr_refs);
-	if (!ret)
-		ret = q2_file_flush(img->file);
-	if (!ret)
-		ret = write_pieces(img, &b, b.nr_refs, b.nr);
-	if (!ret)
-		ret = q2_file_flush(img->file);
-	mutex_lock(&img->lock);
-	/* What has not been written is known here alone, and must go on being read. */
-	batch_release(img, &b, ret);
+	if (collect(img, &b)) {
+		ret = write_held(img);
+	} else {
+		mutex_unlock(&img->lock);
+		ret = write_batch(img, &b);
+		mutex_lock(&img->lock);
+		/* What has not been written is known here alone, and must go on being read. */
+		batch_release(img, &b, ret);
+	}
 	if (ret)
 		q2_image_fail(img, ret, "metadata cannot be written");
 	mutex_unlock(&img->lock);
@@ -455,15 +569,7 @@ void q2_image_commit_all(struct q2_image *img)
 	ret = q2_image_commit(img);
 	mutex_lock(&img->lock);
 	if (!ret && img->mode == Q2_MODE_RW && !list_empty(&img->dirty_refcounts)) {
-		struct batch b = {};
-
-		ret = collect(img, &b);
-		if (!ret)
-			ret = write_pieces(img, &b, 0, b.nr);
-		if (!ret)
-			ret = q2_file_flush(img->file);
-		batch_release(img, &b, false);
-		batch_free(&b);
+		ret = write_held(img);
 		if (ret)
 			q2_image_fail(img, ret, "metadata cannot be written");
 	}

@@ -165,6 +165,39 @@ static int own_tables(struct q2_image *img)
 	return ret;
 }
 
+/* What writing needs when there is no memory. */
+static int fill_reserves(struct q2_image *img)
+{
+	struct q2_freed *freed;
+
+	img->scratch = kvmalloc(img->geo.cluster_size, GFP_KERNEL);
+	if (!img->scratch)
+		return -ENOMEM;
+	while (img->nr_spare_freed < Q2_RESERVED_FREED) {
+		freed = kmalloc(sizeof(*freed), GFP_KERNEL);
+		if (!freed)
+			return -ENOMEM;
+		list_add(&freed->list, &img->spare_freed);
+		img->nr_spare_freed++;
+	}
+	return q2_cache_reserve(img->cache, Q2_RESERVED_SLICES);
+}
+
+static void free_writing(struct q2_image *img)
+{
+	struct q2_freed *freed, *next;
+
+	list_for_each_entry_safe(freed, next, &img->spare_freed, list)
+		kfree(freed);
+	kvfree(img->scratch);
+	kvfree(img->l1_dirty);
+	kvfree(img->reftable);
+	q2_owned_destroy(&img->owned);
+	img->scratch = NULL;
+	img->l1_dirty = NULL;
+	img->reftable = NULL;
+}
+
 int q2_image_make_writable(struct q2_image *img, const struct q2_image_hooks *hooks, void *arg,
 			   struct q2_err *err)
 {
@@ -175,6 +208,7 @@ int q2_image_make_writable(struct q2_image *img, const struct q2_image_hooks *ho
 	ret = check_writable(img, err);
 	if (ret)
 		return ret;
+	INIT_LIST_HEAD(&img->spare_freed);
 	snaps = q2_snapshots_load(img->file, &img->hdr, err);
 	if (IS_ERR(snaps))
 		return PTR_ERR(snaps);
@@ -186,20 +220,18 @@ int q2_image_make_writable(struct q2_image *img, const struct q2_image_hooks *ho
 	if (ret)
 		goto fail;
 	pieces = DIV_ROUND_UP_ULL((u64)img->hdr.l1_size * sizeof(u64), q2_piece(img));
-	img->l1_dirty = kvcalloc(pieces / 64 + 1, sizeof(u64), GFP_KERNEL);
-	if (!img->l1_dirty) {
-		ret = -ENOMEM;
-		goto fail;
-	}
-	ret = clear_autoclear(img, err);
-	if (ret)
-		goto fail;
-	mutex_init(&img->lock);
-	mutex_init(&img->committing);
 	INIT_LIST_HEAD(&img->dirty_refcounts);
 	INIT_LIST_HEAD(&img->dirty_fresh);
 	INIT_LIST_HEAD(&img->dirty_l2);
 	INIT_LIST_HEAD(&img->freed);
+	img->l1_dirty = kvcalloc(pieces / 64 + 1, sizeof(u64), GFP_KERNEL);
+	ret = img->l1_dirty ? fill_reserves(img) : -ENOMEM;
+	if (!ret)
+		ret = clear_autoclear(img, err);
+	if (ret)
+		goto fail;
+	mutex_init(&img->lock);
+	mutex_init(&img->committing);
 	img->hooks = hooks;
 	img->hooks_arg = arg;
 	img->mode = Q2_MODE_RW;
@@ -207,11 +239,7 @@ int q2_image_make_writable(struct q2_image *img, const struct q2_image_hooks *ho
 	return 0;
 
 fail:
-	kvfree(img->l1_dirty);
-	kvfree(img->reftable);
-	q2_owned_destroy(&img->owned);
-	img->l1_dirty = NULL;
-	img->reftable = NULL;
+	free_writing(img);
 	return ret;
 }
 
@@ -243,9 +271,7 @@ void q2_image_close(struct q2_image *img)
 	if (img->writable) {
 		q2_image_commit_all(img);
 		drop_dirty(img);
-		kvfree(img->l1_dirty);
-		kvfree(img->reftable);
-		q2_owned_destroy(&img->owned);
+		free_writing(img);
 		mutex_destroy(&img->lock);
 		mutex_destroy(&img->committing);
 	}

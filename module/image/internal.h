@@ -36,6 +36,13 @@
 #define Q2_MAX_FREED 4096
 #define Q2_MAX_FREED_BYTES (256ULL << 20)
 
+/*
+ * What a request needs at most to get on without memory: slices for an L2 table,
+ * refcounts and what a commit looks at; records of what it frees.
+ */
+#define Q2_RESERVED_SLICES 4
+#define Q2_RESERVED_FREED 2
+
 /* Clusters that lost a reference; the disk may still show it. */
 struct q2_freed {
 	struct list_head list;
@@ -60,9 +67,11 @@ struct q2_image {
 	struct list_head dirty_refcounts; /* slices, each with a reference; protected by lock */
 	struct list_head dirty_fresh;	  /* of L2 tables with Q2_L1_FRESH */
 	struct list_head dirty_l2;
-	struct list_head freed; /* struct q2_freed; protected by lock */
-	u64 nr_freed;		/* clusters that are not given back yet; changed under lock */
-	unsigned int nr_dirty;	/* slices on the three lists */
+	struct list_head freed;	      /* struct q2_freed; protected by lock */
+	u64 nr_freed;		      /* clusters that are not given back yet; changed under lock */
+	struct list_head spare_freed; /* records kept for when there is no memory; under lock */
+	unsigned int nr_spare_freed;  /* protected by lock */
+	unsigned int nr_dirty;	      /* slices on the three lists */
 	bool unstable; /* L2 or L1 words that no commit has made durable: q2_image_stable() */
 	u64 *l1_dirty; /* a bit for each slice-sized piece of L1; protected by lock */
 	bool any_l1_dirty;
@@ -70,6 +79,7 @@ struct q2_image {
 	u32 reftable_entries;
 	u64 free_hint; /* cluster to look at first; protected by lock */
 	u64 untouched; /* from this cluster on nobody has written yet; protected by lock */
+	void *scratch; /* a cluster: what is written to the file at once; protected by lock */
 	u64 snapshots_bytes;
 	struct q2_owned owned; /* clusters of L2 tables and refcount blocks; protected by lock */
 	struct mutex committing;
@@ -139,6 +149,12 @@ void q2_mark_dirty(struct q2_image *img, struct q2_slice *slice, struct list_hea
 
 /* Remember @freed, whose clusters lost a reference that the disk may still show. */
 void q2_add_freed(struct q2_image *img, struct q2_freed *freed);
+
+/* A record, or NULL: a commit may give one back. */
+struct q2_freed *q2_freed_get(struct q2_image *img);
+
+/* It is not needed any more. NULL is none. */
+void q2_freed_put(struct q2_image *img, struct q2_freed *freed);
 
 /* Before closing: commit, and write the refcounts that a commit leaves for the next. */
 void q2_image_commit_all(struct q2_image *img);

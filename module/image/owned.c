@@ -31,7 +31,7 @@ static void insert(struct q2_owned *set, u64 offset)
 	set->nr++;
 }
 
-/* Room for one more at no more than half load. */
+/* Room for one more at half load; while there is no memory, up to seven eighths. */
 static int make_room(struct q2_owned *set)
 {
 	struct q2_owned bigger = {};
@@ -40,9 +40,9 @@ static int make_room(struct q2_owned *set)
 	if (set->slots && 2 * (set->nr + 1) <= 1ULL << set->bits)
 		return 0;
 	bigger.bits = set->slots ? set->bits + 1 : MIN_BITS;
-	bigger.slots = kvcalloc(1ULL << bigger.bits, sizeof(*bigger.slots), GFP_NOIO);
+	bigger.slots = kvcalloc(1ULL << bigger.bits, sizeof(*bigger.slots), Q2_GFP_TRY);
 	if (!bigger.slots)
-		return -ENOMEM;
+		return set->slots && 8 * (set->nr + 1) <= 7ULL << set->bits ? 0 : -ENOMEM;
 	for (i = 0; set->slots && i < 1ULL << set->bits; i++) {
 		if (set->slots[i] > GONE)
 			insert(&bigger, set->slots[i]);

@@ -72,15 +72,16 @@ static struct q2_slice *slice_of(struct q2_image *img, u64 cluster)
 						round_down(byte, (u64)q2_piece(img)));
 }
 
-/* A refcount block that says 1 of its first @used clusters. */
-static void *make_block(struct q2_image *img, u64 used)
+/* Write a refcount block that says 1 of its first @used clusters. */
+static int write_block(struct q2_image *img, u64 host, u64 used)
 {
-	void *block = kvzalloc(img->geo.cluster_size, GFP_NOIO);
+	void *block = img->scratch;
 	u64 i;
 
-	for (i = 0; block && i < used; i++)
+	memset(block, 0, img->geo.cluster_size);
+	for (i = 0; i < used; i++)
 		q2_refcount_set(&img->geo, block, i, 1);
-	return block;
+	return q2_file_write(img->file, host, block, img->geo.cluster_size);
 }
 
 /* Name the blocks at @first in the table, on disk as well. */
@@ -149,18 +150,14 @@ static void disown_blocks(struct q2_image *img, u64 first, u64 nr)
 static int add_blocks(struct q2_image *img, u64 entry, u64 nr)
 {
 	u64 first = entry << (img->geo.refblock_bits + img->geo.cluster_bits);
-	void *block = make_block(img, nr), *empty = nr > 1 ? make_block(img, 0) : NULL;
-	int ret = block && (nr == 1 || empty) ? 0 : -ENOMEM;
+	int ret = own_blocks(img, first, nr);
 	u64 i;
 
-	if (!ret)
-		ret = own_blocks(img, first, nr);
 	if (ret)
-		goto free;
+		return ret;
 	q2_cache_forget(img->cache, first, nr << img->geo.cluster_bits);
 	for (i = 0; i < nr && !ret; i++)
-		ret = q2_file_write(img->file, first + (i << img->geo.cluster_bits),
-				    i ? empty : block, img->geo.cluster_size);
+		ret = write_block(img, first + (i << img->geo.cluster_bits), i ? 0 : nr);
 	/* The block is durable before the table names it: else its refcounts are garbage. */
 	if (ret)
 		q2_image_write_failed(img, ret, "a refcount block cannot be written");
@@ -170,9 +167,6 @@ static int add_blocks(struct q2_image *img, u64 entry, u64 nr)
 		disown_blocks(img, first, nr);
 	else
 		ret = name_blocks(img, entry, nr, first);
-free:
-	kvfree(block);
-	kvfree(empty);
 	return ret;
 }
 
@@ -185,14 +179,9 @@ static int write_reftable(struct q2_image *img, u64 first, u64 blocks, const u64
 	int ret = 0;
 	u64 i;
 
-	for (i = 0; i < blocks && !ret; i++) {
-		void *block = make_block(img, min(blocks + clusters - i * per_block, per_block));
-
-		ret = block ? q2_file_write(img->file, first + (i << bits), block,
-					    img->geo.cluster_size)
-			    : -ENOMEM;
-		kvfree(block);
-	}
+	for (i = 0; i < blocks && !ret; i++)
+		ret = write_block(img, first + (i << bits),
+				  min(blocks + clusters - i * per_block, per_block));
 	if (!ret)
 		ret = q2_write_words(img, first + (blocks << bits), table,
 				     (clusters << bits) / sizeof(u64));
@@ -243,6 +232,7 @@ static int grow_table(struct q2_image *img, u64 entry)
 	if (blocks + entry > clusters * entries_per_cluster ||
 	    (first >> bits) + blocks + clusters > max_clusters(img))
 		return -ENOSPC;
+	/* No reserve for this: with clusters of 64 KiB it is needed once in 16 TiB. */
 	table = kvcalloc(clusters * entries_per_cluster, sizeof(*table), GFP_NOIO);
 	if (!table)
 		return -ENOMEM;

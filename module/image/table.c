@@ -19,21 +19,17 @@ static u64 slice_offset(const struct q2_image *img, u64 l2_offset, u64 guest)
 /* Fill the cluster at @to with zeroes, or with the table at @from. */
 static int write_table(struct q2_image *img, u64 from, u64 to)
 {
-	void *buf = kvzalloc(img->geo.cluster_size, GFP_NOIO);
 	int ret = 0;
 
-	if (!buf)
-		return -ENOMEM;
 	/* Never dirty in memory: a shared table is not changed. */
 	if (from)
-		ret = q2_file_read(img->file, from, buf, img->geo.cluster_size);
-	if (!ret) {
-		ret = q2_file_write(img->file, to, buf, img->geo.cluster_size);
-		if (ret)
-			q2_image_write_failed(img, ret, "an L2 table cannot be written");
-	}
-	kvfree(buf);
-	return ret;
+		ret = q2_file_read(img->file, from, img->scratch, img->geo.cluster_size);
+	else
+		memset(img->scratch, 0, img->geo.cluster_size);
+	if (ret)
+		return ret;
+	ret = q2_file_write(img->file, to, img->scratch, img->geo.cluster_size);
+	return ret ? q2_image_write_failed(img, ret, "an L2 table cannot be written") : 0;
 }
 
 /* A new table for L1 entry @index, with the content of @old if that is not 0. */
@@ -45,7 +41,7 @@ static int new_table(struct q2_image *img, u64 index, u64 old)
 	int ret;
 
 	if (old) {
-		freed = kmalloc(sizeof(*freed), GFP_NOIO);
+		freed = q2_freed_get(img);
 		if (!freed)
 			return -ENOMEM;
 		freed->host = old;
@@ -74,7 +70,7 @@ static int new_table(struct q2_image *img, u64 index, u64 old)
 put_cluster:
 	q2_space_put(img, host, 1);
 free_record:
-	kfree(freed);
+	q2_freed_put(img, freed);
 	return ret;
 }
 

@@ -83,53 +83,59 @@ static void set_fill(const struct q2_image *img, struct q2_write *w, const struc
 		w->fill_end = round_up(end, unit);
 }
 
-/* Records for clusters that lose a reference, made before anything can fail. */
-static int alloc_freed(struct q2_write *w)
+/* Does the cluster that the entry refers to lose a reference when it gets another one? */
+static bool refers(const struct entry *e)
 {
-	u64 i;
-
-	w->freed = kvcalloc(w->clusters, sizeof(*w->freed), GFP_NOIO);
-	if (!w->freed)
-		return -ENOMEM;
-	for (i = 0; i < w->clusters; i++) {
-		w->freed[i] = kmalloc(sizeof(**w->freed), GFP_NOIO);
-		if (!w->freed[i])
-			return -ENOMEM;
-	}
-	return 0;
+	return e->map.kind == Q2_COMPRESSED || e->map.host;
 }
 
-static void free_freed(struct q2_write *w)
-{
-	u64 i;
-
-	for (i = 0; w->freed && i < w->clusters; i++)
-		kfree(w->freed[i]);
-	kvfree(w->freed);
-	w->freed = NULL;
-}
-
-/*
- * What an entry refers to loses a reference once the next commit is durable.
- * Returns the record if it was not needed.
- */
-static struct q2_freed *record_freed(struct q2_image *img, const struct entry *e,
-				     struct q2_freed *freed)
+/* What an entry refers to loses a reference once the next commit is durable. */
+static void record_freed(struct q2_image *img, const struct entry *e, struct q2_freed *freed)
 {
 	u64 end;
 
+	freed->host = e->map.host;
+	freed->clusters = 1;
 	if (e->map.kind == Q2_COMPRESSED) {
 		freed->host = round_down(e->map.host, (u64)img->geo.cluster_size);
 		end = e->map.host + e->map.compressed_size;
 		freed->clusters = q2_clusters(img, end - freed->host);
-	} else if (e->map.host) {
-		freed->host = e->map.host;
-		freed->clusters = 1;
-	} else {
-		return freed;
 	}
 	q2_add_freed(img, freed);
-	return NULL;
+}
+
+/* Records that were not needed. */
+static void put_freed(struct q2_image *img, struct q2_write *w)
+{
+	struct q2_freed *freed, *next;
+
+	list_for_each_entry_safe(freed, next, &w->freed, list)
+		q2_freed_put(img, freed);
+	INIT_LIST_HEAD(&w->freed);
+}
+
+/*
+ * A record for each of the clusters that loses a reference, before anything can
+ * fail: for as many clusters as there is memory, and for the first one surely.
+ */
+static int get_freed(struct q2_image *img, struct q2_write *w, struct entry *last)
+{
+	u64 size = img->geo.cluster_size, i;
+	struct q2_freed *freed;
+	struct entry e;
+
+	for (i = 0; i < w->clusters; i++) {
+		read_entry(img, w->slice, w->first + i * size, &e);
+		if (refers(&e)) {
+			freed = q2_freed_get(img);
+			if (!freed)
+				break;
+			list_add(&freed->list, &w->freed);
+		}
+		*last = e;
+	}
+	w->clusters = i;
+	return i ? 0 : -ENOMEM;
 }
 
 /* How far from w->first do entries want the same treatment, with host clusters in a row? */
@@ -178,10 +184,11 @@ static int pay(struct q2_image *img)
 	return q2_image_commit(img);
 }
 
-/* There is no room: is there some after a commit? To be asked once. */
+/* There is no room, or no memory: is there some after a commit? To be asked once. */
 static bool make_room(struct q2_image *img, int *ret)
 {
-	if (*ret != -ENOSPC || !READ_ONCE(img->nr_freed))
+	if ((*ret != -ENOSPC || !READ_ONCE(img->nr_freed)) &&
+	    (*ret != -ENOMEM || !q2_image_dirty(img)))
 		return false;
 	*ret = q2_image_commit(img);
 	return !*ret;
@@ -195,6 +202,7 @@ static int begin(struct q2_image *img, u64 guest, u64 len, struct q2_write *w)
 	int ret;
 
 	memset(w, 0, sizeof(*w));
+	INIT_LIST_HEAD(&w->freed);
 	w->guest = guest;
 	w->first = round_down(guest, (u64)img->geo.cluster_size);
 	/* Cut at a cluster: the rest of it would be filled with what comes next. */
@@ -214,7 +222,7 @@ static int begin(struct q2_image *img, u64 guest, u64 len, struct q2_write *w)
 	if (ret)
 		goto put_slice;
 	if (treatment == NEW_CLUSTER) {
-		ret = alloc_freed(w);
+		ret = get_freed(img, w, &last);
 		if (ret)
 			goto put_slice;
 		ret = q2_space_alloc(img, w->clusters, &w->host_cluster, &got, &w->untouched);
@@ -222,11 +230,9 @@ static int begin(struct q2_image *img, u64 guest, u64 len, struct q2_write *w)
 			goto put_slice;
 		w->fresh = true;
 		if (got < w->clusters) {
-			u64 pos = w->first + ((got - 1) << img->geo.cluster_bits);
-
-			while (w->clusters > got)
-				kfree(w->freed[--w->clusters]);
-			read_entry(img, w->slice, pos, &last);
+			w->clusters = got;
+			read_entry(img, w->slice, w->first + ((got - 1) << img->geo.cluster_bits),
+				   &last);
 		}
 	}
 	end = min(end, w->first + (w->clusters << img->geo.cluster_bits));
@@ -237,7 +243,7 @@ static int begin(struct q2_image *img, u64 guest, u64 len, struct q2_write *w)
 	return 0;
 
 put_slice:
-	free_freed(w);
+	put_freed(img, w);
 	q2_cache_put(img->cache, w->slice);
 unlock:
 	mutex_unlock(&img->lock);
@@ -283,9 +289,13 @@ static void link_cluster(struct q2_image *img, struct q2_write *w, u64 i)
 
 		bitmap = (u64)(zero & ~bits) << 32 | (alloc | bits);
 	}
-	if (w->fresh)
-		w->freed[i] = record_freed(img, &e, w->freed[i]);
-	else if (e.word == (host | Q2_COPIED) && e.bitmap == bitmap)
+	if (w->fresh && refers(&e) && !list_empty(&w->freed)) {
+		struct q2_freed *freed = list_first_entry(&w->freed, struct q2_freed, list);
+
+		list_del(&freed->list);
+		record_freed(img, &e, freed);
+	}
+	if (!w->fresh && e.word == (host | Q2_COPIED) && e.bitmap == bitmap)
 		return; /* data, as before */
 	q2_table_write(img, w->slice, pos, host | Q2_COPIED, bitmap);
 	q2_table_dirty(img, w->slice, pos);
@@ -309,8 +319,8 @@ void q2_write_end(struct q2_image *img, struct q2_write *w, bool done)
 		q2_space_put(img, w->host_cluster, w->clusters);
 	}
 	q2_cache_put(img->cache, w->slice);
+	put_freed(img, w);
 	mutex_unlock(&img->lock);
-	free_freed(w);
 }
 
 /* What discard and zero make of one entry. */
@@ -325,17 +335,16 @@ struct change {
 static int apply(struct q2_image *img, struct q2_slice *slice, u64 pos, const struct entry *e,
 		 const struct change *change)
 {
-	struct q2_freed *freed = NULL;
+	struct q2_freed *freed;
 
 	if (change->free) {
-		freed = kmalloc(sizeof(*freed), GFP_NOIO);
+		freed = q2_freed_get(img);
 		if (!freed)
 			return -ENOMEM;
-		freed = record_freed(img, e, freed);
+		record_freed(img, e, freed);
 	}
 	q2_table_write(img, slice, pos, change->word, change->bitmap);
 	q2_table_dirty(img, slice, pos);
-	kfree(freed);
 	return 0;
 }
 
@@ -402,8 +411,7 @@ static int discard_slice(struct q2_image *img, u64 *pos, u64 end, bool unmap)
 static int by_slices(struct q2_image *img, u64 *pos, u64 end, bool unmap,
 		     int (*step)(struct q2_image *img, u64 *pos, u64 end, bool unmap))
 {
-	bool retried = false;
-	u64 from;
+	u64 from, retried = U64_MAX;
 	int ret = 0;
 
 	while (*pos < end && !ret) {
@@ -418,8 +426,8 @@ static int by_slices(struct q2_image *img, u64 *pos, u64 end, bool unmap,
 			img->hooks->forget(img->hooks_arg, from,
 					   min(*pos + img->geo.cluster_size, end) - from);
 		mutex_unlock(&img->lock);
-		if (!retried && make_room(img, &ret))
-			retried = true;
+		if (*pos != retried && make_room(img, &ret))
+			retried = *pos;
 		cond_resched();
 	}
 	return ret;

@@ -91,7 +91,7 @@ struct q2_write {
 	u64 host_cluster; /* of the first cluster */
 	bool fresh;	  /* host clusters are new */
 	struct q2_slice *slice;
-	struct q2_freed **freed; /* one for each cluster that may lose a reference */
+	struct list_head freed; /* records, one for each cluster that loses a reference */
 };
 
 /**
@@ -104,7 +104,8 @@ struct q2_write {
  * Covers what one run of clusters can hold, 1 MiB or a cluster at most, so the
  * caller loops until all of the request has been written.
  *
- * Return: 0; -EROFS the image is read-only by now; -ENOSPC; -EUCLEAN; -ENOMEM; -errno.
+ * Return: 0; -EROFS the image is read-only by now; -ENOSPC; -EUCLEAN; -errno; -ENOMEM:
+ * others hold the reserves, there will be some when they are done.
  */
 int q2_write_begin(struct q2_image *img, u64 guest, u64 len, struct q2_write *w);
 

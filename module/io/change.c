@@ -17,6 +17,8 @@
 #define COMMIT_DELAY (5 * HZ)
 /* How often a write that waits for room looks again. */
 #define ROOM_DELAY (HZ / 2)
+/* The same for memory. */
+#define MEMORY_DELAY (HZ / 50 + 1)
 
 /* One request in a worker, from begin() to end(). */
 struct change {
@@ -79,6 +81,25 @@ static bool wait_for_room(struct change *c)
 	wait_event_timeout(disk->room, READ_ONCE(disk->leaving), ROOM_DELAY);
 	q2_host_refresh(disk->top->host);
 	return true;
+}
+
+/*
+ * There is no memory and others have the reserves: it is their turn, then ours.
+ * False when it is time to give up.
+ */
+static bool wait_for_memory(struct change *c)
+{
+	struct q2_disk *disk = c->disk;
+
+	q2_disk_flush(disk);
+	wait_event_timeout(disk->room, READ_ONCE(disk->leaving), MEMORY_DELAY);
+	return !READ_ONCE(disk->leaving);
+}
+
+/* May a step that failed be tried again? */
+static bool try_again(struct change *c, int error)
+{
+	return (error == -ENOSPC && wait_for_room(c)) || (error == -ENOMEM && wait_for_memory(c));
 }
 
 static void room_found(struct change *c)
@@ -219,7 +240,7 @@ static int write_range(struct change *c, u64 guest, u64 len, struct iov_iter *fr
 
 	while (len) {
 		ret = write_step(c, guest, len, from, &done);
-		if (ret == -ENOSPC && wait_for_room(c))
+		if (ret && try_again(c, ret))
 			continue;
 		if (ret)
 			break;
@@ -276,7 +297,10 @@ void q2_change_discard(struct work_struct *work)
 	int ret;
 
 	begin(&c, work);
-	ret = q2_image_discard(c.img, c.req->guest, c.req->bio->bi_iter.bi_size);
+	do {
+		ret = q2_image_discard(c.img, c.req->guest, c.req->bio->bi_iter.bi_size);
+	} while (ret && try_again(&c, ret));
+	room_found(&c);
 	end(&c, ret);
 }
 
@@ -295,7 +319,7 @@ static int zero_aligned(struct change *c, u64 guest, u64 len, bool unmap)
 			ret = write_range(c, guest, part, NULL);
 			guest += part;
 			len -= part;
-		} else if (ret == -ENOSPC && wait_for_room(c)) {
+		} else if (ret && try_again(c, ret)) {
 			ret = 0;
 		}
 	}

@@ -13,6 +13,12 @@
 /* Pieces of split requests that can always be had. */
 #define MIN_SPLITS 16
 
+/*
+ * Requests of one device that change mappings at a time: bounds what their host
+ * writes take of the memory that the system keeps for emergencies.
+ */
+#define MAX_CHANGES 64
+
 static DEFINE_MUTEX(disks_lock);
 static LIST_HEAD(disks); /* protected by disks_lock */
 static struct shrinker *shrinker;
@@ -231,8 +237,8 @@ static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *pa
 	disk->nospace_ms = params->nospace_ms;
 	if (!params->write)
 		return 0;
-	disk->change_wq =
-		alloc_workqueue("dm-qcow2-w/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, disk->name);
+	disk->change_wq = alloc_workqueue("dm-qcow2-w/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, MAX_CHANGES,
+					  disk->name);
 	if (!disk->change_wq)
 		return -ENOMEM;
 	if (!disk->top->img)

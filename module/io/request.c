@@ -26,6 +26,9 @@ void q2_request_finish(struct q2_request *req, blk_status_t status)
 	bio_endio(req->bio);
 }
 
+/* How long a worker waits for memory before it tries again. */
+#define MEMORY_DELAY (HZ / 50 + 1)
+
 static void serve_work(struct work_struct *work);
 static void read_on_work(struct work_struct *work);
 
@@ -77,7 +80,7 @@ static void read_done(struct q2_request *req, long ret)
 		return;
 	}
 	/* Refused without waiting, or by direct I/O at all: a worker reads it another way. */
-	if (ret == -EAGAIN || ret == -EINVAL || ret == -EOPNOTSUPP)
+	if (ret == -EAGAIN || ret == -EINVAL || ret == -EOPNOTSUPP || ret == -ENOMEM)
 		ret = 0;
 	if (ret < 0) {
 		finish_read(req, ret);
@@ -135,6 +138,16 @@ static void read_nowait(struct q2_request *req, struct q2_host *h)
 		read_done(req, req->result);
 }
 
+/*
+ * A worker finds no memory: wait a while for some, as a read that fails might be
+ * one of swapped memory. False when the device is being suspended.
+ */
+static bool wait_for_memory(const struct q2_disk *disk)
+{
+	schedule_timeout_uninterruptible(MEMORY_DELAY);
+	return !READ_ONCE(disk->leaving);
+}
+
 /* Read what is left of the bio, waiting; bytes the file does not have are zeroes. */
 static int read_waiting(struct q2_request *req, struct q2_host *h)
 {
@@ -154,6 +167,8 @@ static int read_waiting(struct q2_request *req, struct q2_host *h)
 			direct = false; /* through the page cache, then */
 			continue;
 		}
+		if (ret == -ENOMEM && wait_for_memory(req->disk))
+			continue;
 		if (ret < 0)
 			return ret;
 		if (!ret) {
@@ -351,6 +366,8 @@ static void serve_work(struct work_struct *work)
 		u32 size = req->bio->bi_iter.bi_size;
 
 		find_piece(req->disk, req->guest, size, &piece);
+		if (piece.error == -ENOMEM && wait_for_memory(req->disk))
+			continue;
 		if (piece.ext.len >= size)
 			break;
 		part = split(req, piece.ext.len);
@@ -445,7 +462,7 @@ static void write_result(struct q2_request *req, long ret)
 		q2_disk_count(req->disk, Q2_COUNT_WRITTEN);
 		q2_request_finish(req, BLK_STS_OK);
 	} else if (ret >= 0 || ret == -EAGAIN || ret == -EINVAL || ret == -EOPNOTSUPP ||
-		   ret == -ENOSPC) {
+		   ret == -ENOSPC || ret == -ENOMEM) {
 		q2_request_change(req, q2_change_write);
 	} else {
 		pr_err_ratelimited("dm-qcow2: %s: writing %s at %llu failed: error %ld\n",

@@ -135,6 +135,9 @@ static inline int PTR_ERR_OR_ZERO(const void *ptr)
 #define GFP_KERNEL 0
 #define GFP_NOIO 0
 #define __GFP_NOWARN 0
+#define __GFP_NORETRY 0
+#define __GFP_NOMEMALLOC 0
+#define Q2_GFP_TRY 0
 
 /* Every allocation. Returns NULL when there is none; memory is not cleared. */
 void *q2_env_alloc(size_t size);
