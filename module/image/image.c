@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One open qcow2 image: open, close, and the lookup of guest bytes. */
 #include "env.h"
+#include "image/bitmaps.h"
 #include "image/internal.h"
 #include "image/snapshots.h"
 
@@ -89,19 +90,23 @@ struct q2_image *q2_image_open(struct q2_file *file, size_t cache_bytes, struct 
 		return ERR_PTR(-ENOMEM);
 	img->file = file;
 	spin_lock_init(&img->words);
+	q2_owned_init(&img->owned);
 	ret = read_header(img, err);
 	if (ret)
 		goto free_image;
 	ret = read_l1(img, err);
 	if (ret)
 		goto free_l1;
-	/* QEMU refuses an image whose snapshot table is broken; so do we. */
+	/* QEMU refuses an image whose snapshot table, or bitmap directory, is broken; so do we. */
 	snaps = q2_snapshots_load(file, &img->hdr, err);
 	if (IS_ERR(snaps)) {
 		ret = PTR_ERR(snaps);
 		goto free_l1;
 	}
 	q2_snapshots_free(snaps);
+	ret = q2_bitmaps_verify(file, &img->hdr, err);
+	if (ret)
+		goto free_l1;
 	img->cache =
 		q2_cache_create(file, min(img->geo.cluster_size, MAX_SLICE_BYTES),
 				clamp(cache_bytes, (size_t)Q2_CACHE_MIN, (size_t)Q2_CACHE_MAX));
@@ -423,6 +428,11 @@ int q2_image_lookup(struct q2_image *img, u64 guest, u64 len, struct q2_extent *
 void q2_image_cache_stats(struct q2_image *img, struct q2_cache_stats *stats)
 {
 	q2_cache_stats(img->cache, stats);
+}
+
+u64 q2_image_end(const struct q2_image *img)
+{
+	return READ_ONCE(img->end) << img->geo.cluster_bits;
 }
 
 unsigned long q2_image_shrink(struct q2_image *img, unsigned long nr)
