@@ -16,7 +16,7 @@ CORE_CFLAGS := -std=gnu11 $(WARNINGS) -Iuserspace/env -Imodule -D_GNU_SOURCE \
 	-DQ2_VERSION='"$(VERSION)"' -pthread
 CORE_SRC := $(wildcard module/format/*.c module/image/*.c module/chain/*.c)
 
-.PHONY: all tool module dkms-source install install-tool check demo bench clean lint
+.PHONY: all tool module dkms-source install install-tool check check-debug demo bench clean lint
 all: tool
 	@if [ -d "$(KDIR)" ]; then $(MAKE) module; \
 	else echo "no kernel headers at $(KDIR): the module was not built (make module KDIR=...)"; fi
@@ -39,6 +39,10 @@ demo:
 
 check:
 	tests/check
+
+# The functional tests on a kernel with KASAN, lockdep and kmemleak, which is built for it.
+check-debug:
+	tests/check --kernel debug 'functional/*'
 
 bench:
 	tests/bench/run

@@ -21,6 +21,7 @@ enum {
 	OPT_CACHE_LIMIT,
 	OPT_NO_LOCK,
 	OPT_NOSPACE,
+	OPT_LOW_WATER,
 	OPT_PRINT_TABLE,
 };
 
@@ -38,6 +39,8 @@ static const struct option_spec options[] = {
 	 NULL},
 	{OPT_NOSPACE, "nospace-timeout", "SECONDS",
 	 "how long writes wait when there is no room (60);\n0: fail at once", NULL},
+	{OPT_LOW_WATER, "low-water-mark", "SIZE",
+	 "tell by an event when less room than this is left\nbelow the image", NULL},
 	{OPT_PRINT_TABLE, "print-table", NULL, "print the table line instead of loading it", NULL},
 	{},
 };
@@ -142,7 +145,7 @@ static int check_words(const struct args *args)
 static int run(const struct args *args)
 {
 	struct policy *policy;
-	char *opts[4];
+	char *opts[5];
 	size_t nr = 0;
 	int status;
 
@@ -155,6 +158,9 @@ static int run(const struct args *args)
 				   opts, &nr);
 	if (!status)
 		status = add_seconds(args, opts, &nr);
+	if (!status)
+		status = add_limit(args, OPT_LOW_WATER, "low_water_mark", 1 << 10, 1ULL << 60, opts,
+				   &nr);
 	if (!status) {
 		if (args_has(args, OPT_NO_LOCK))
 			opts[nr++] = xstrdup("no_lock");

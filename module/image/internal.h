@@ -52,7 +52,7 @@ struct q2_freed {
 
 struct q2_image {
 	struct q2_file *file;
-	struct q2_header hdr;
+	struct q2_header hdr; /* changed under lock and words */
 	struct q2_geometry geo;
 	u64 *l1; /* host byte order, hdr.l1_size entries; changed under words */
 	struct q2_cache *cache;
@@ -78,10 +78,10 @@ struct q2_image {
 	u64 *reftable; /* host byte order; protected by lock */
 	u32 reftable_entries;
 	u64 free_hint; /* cluster to look at first; protected by lock */
-	u64 untouched; /* from this cluster on nobody has written yet; protected by lock */
+	u64 end;       /* from this cluster on nobody has written yet; changed under lock */
 	void *scratch; /* a cluster: what is written to the file at once; protected by lock */
 	u64 snapshots_bytes;
-	struct q2_owned owned; /* clusters of L2 tables and refcount blocks; protected by lock */
+	struct q2_owned owned; /* clusters of L2 tables and refcount blocks; changed under lock */
 	struct mutex committing;
 	u64 commit_asked;  /* protected by lock */
 	u64 commit_done;   /* protected by committing */
@@ -116,7 +116,7 @@ int q2_space_alloc(struct q2_image *img, u64 want, u64 *host, u64 *got, bool *un
 /* Is there only one reference to the cluster? Also false when nobody can tell. */
 bool q2_space_is_last(struct q2_image *img, u64 host);
 
-/* Are the clusters none of the tables, the header included? Return: 0 or -EUCLEAN. */
+/* Are the clusters none of the tables, the header included? Without lock. Return: 0 or -EUCLEAN. */
 int q2_space_check(struct q2_image *img, u64 host, u64 clusters);
 
 /* Drop one reference of each cluster. Nothing on the disk refers to it any more. */

@@ -35,6 +35,7 @@ static void insert(struct q2_owned *set, u64 offset)
 static int make_room(struct q2_owned *set)
 {
 	struct q2_owned bigger = {};
+	u64 *old;
 	u64 i;
 
 	if (set->slots && 2 * (set->nr + 1) <= 1ULL << set->bits)
@@ -47,9 +48,19 @@ static int make_room(struct q2_owned *set)
 		if (set->slots[i] > GONE)
 			insert(&bigger, set->slots[i]);
 	}
-	kvfree(set->slots);
-	*set = bigger;
+	old = set->slots;
+	spin_lock(&set->lock);
+	set->slots = bigger.slots;
+	set->bits = bigger.bits;
+	set->nr = bigger.nr;
+	spin_unlock(&set->lock);
+	kvfree(old);
 	return 0;
+}
+
+void q2_owned_init(struct q2_owned *set)
+{
+	spin_lock_init(&set->lock);
 }
 
 int q2_owned_add(struct q2_owned *set, u64 offset)
@@ -59,26 +70,39 @@ int q2_owned_add(struct q2_owned *set, u64 offset)
 	if (lookup(set, offset))
 		return 0;
 	ret = make_room(set);
-	if (!ret)
-		insert(set, offset);
-	return ret;
+	if (ret)
+		return ret;
+	spin_lock(&set->lock);
+	insert(set, offset);
+	spin_unlock(&set->lock);
+	return 0;
 }
 
 void q2_owned_del(struct q2_owned *set, u64 offset)
 {
 	u64 *slot = lookup(set, offset);
 
-	if (slot)
-		*slot = GONE;
+	if (!slot)
+		return;
+	spin_lock(&set->lock);
+	*slot = GONE;
+	spin_unlock(&set->lock);
 }
 
-bool q2_owned_has(const struct q2_owned *set, u64 offset)
+bool q2_owned_has(struct q2_owned *set, u64 offset)
 {
-	return lookup(set, offset);
+	bool has;
+
+	spin_lock(&set->lock);
+	has = lookup(set, offset);
+	spin_unlock(&set->lock);
+	return has;
 }
 
 void q2_owned_destroy(struct q2_owned *set)
 {
 	kvfree(set->slots);
-	memset(set, 0, sizeof(*set));
+	set->slots = NULL;
+	set->bits = 0;
+	set->nr = 0;
 }

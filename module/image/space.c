@@ -19,6 +19,9 @@
 /* Ranges covered ahead when blocks are small: fewer flushes for their sake. */
 #define COVER_AHEAD (64ULL << 20)
 
+/* Refcount blocks that are looked at to find the end of an image on a block device. */
+#define LAST_BLOCKS 16
+
 static u64 per_slice(const struct q2_image *img)
 {
 	return (u64)q2_piece(img) * 8 >> img->geo.refcount_order;
@@ -31,6 +34,55 @@ static u64 max_clusters(const struct q2_image *img)
 	return limit >> img->geo.cluster_bits;
 }
 
+/* The slice with the refcount of @cluster; NULL if no block covers it. */
+static struct q2_slice *slice_of(struct q2_image *img, u64 cluster)
+{
+	u64 block = cluster >> img->geo.refblock_bits;
+	u32 index = cluster & ((1U << img->geo.refblock_bits) - 1);
+	u64 byte = ((u64)index << img->geo.refcount_order) >> 3;
+
+	if (block >= img->reftable_entries || !img->reftable[block])
+		return NULL;
+	return q2_cache_get(img->cache, (img->reftable[block] & Q2_REFTABLE_OFFSET_MASK) +
+						round_down(byte, (u64)q2_piece(img)));
+}
+
+/*
+ * Where what is in use ends. A file ends there, or a little later; on a block
+ * device the last refcount tells. Not looked for behind many empty blocks.
+ */
+static int find_end(struct q2_image *img, struct q2_err *err)
+{
+	u64 n = per_slice(img), entry = img->reftable_entries, cluster, i;
+	unsigned int blocks = 0;
+
+	img->end = q2_clusters(img, img->file->size);
+	if (img->file->grows)
+		return 0;
+	while (entry-- && blocks < LAST_BLOCKS) {
+		u64 first = entry << img->geo.refblock_bits;
+
+		if (!img->reftable[entry])
+			continue;
+		blocks++;
+		for (cluster = first + (1ULL << img->geo.refblock_bits); cluster > first;
+		     cluster -= n) {
+			struct q2_slice *slice = slice_of(img, cluster - n);
+
+			if (IS_ERR(slice))
+				return q2_err_set(err, -PTR_ERR(slice),
+						  "a refcount block cannot be read");
+			for (i = n; i && !q2_refcount_get(&img->geo, slice->data, i - 1); i--)
+				;
+			q2_cache_put(img->cache, slice);
+			img->end = cluster - n + i;
+			if (i)
+				return 0;
+		}
+	}
+	return 0;
+}
+
 int q2_space_open(struct q2_image *img, struct q2_err *err)
 {
 	u64 bytes = (u64)img->hdr.refcount_table_clusters << img->geo.cluster_bits;
@@ -38,7 +90,6 @@ int q2_space_open(struct q2_image *img, struct q2_err *err)
 	u32 i;
 	int ret;
 
-	img->untouched = img->file->grows ? q2_clusters(img, img->file->size) : U64_MAX;
 	img->reftable_entries = bytes / sizeof(u64);
 	img->reftable = kvmalloc(bytes, GFP_KERNEL);
 	if (!img->reftable)
@@ -56,20 +107,7 @@ int q2_space_open(struct q2_image *img, struct q2_err *err)
 		if (!ret && offset)
 			ret = q2_owned_add(&img->owned, offset);
 	}
-	return ret;
-}
-
-/* The slice with the refcount of @cluster; NULL if no block covers it. */
-static struct q2_slice *slice_of(struct q2_image *img, u64 cluster)
-{
-	u64 block = cluster >> img->geo.refblock_bits;
-	u32 index = cluster & ((1U << img->geo.refblock_bits) - 1);
-	u64 byte = ((u64)index << img->geo.refcount_order) >> 3;
-
-	if (block >= img->reftable_entries || !img->reftable[block])
-		return NULL;
-	return q2_cache_get(img->cache, (img->reftable[block] & Q2_REFTABLE_OFFSET_MASK) +
-						round_down(byte, (u64)q2_piece(img)));
+	return ret ? ret : find_end(img, err);
 }
 
 /* Write a refcount block that says 1 of its first @used clusters. */
@@ -105,9 +143,9 @@ static int name_blocks(struct q2_image *img, u64 entry, u64 nr, u64 first)
 /* Clusters are about to be written to: do they read zeroes so far? */
 static bool touch(struct q2_image *img, u64 cluster, u64 nr)
 {
-	bool untouched = cluster >= img->untouched;
+	bool untouched = img->file->grows && cluster >= img->end;
 
-	img->untouched = max(img->untouched, cluster + nr);
+	WRITE_ONCE(img->end, max(img->end, cluster + nr));
 	return untouched;
 }
 
@@ -188,6 +226,15 @@ static int write_reftable(struct q2_image *img, u64 first, u64 blocks, const u64
 	return ret ? q2_image_write_failed(img, ret, "a refcount table cannot be written") : 0;
 }
 
+static void name_table(struct q2_image *img, u64 offset, u32 clusters)
+{
+	/* q2_image_may_overwrite() looks at both. */
+	spin_lock(&img->words);
+	img->hdr.refcount_table_offset = offset;
+	img->hdr.refcount_table_clusters = clusters;
+	spin_unlock(&img->words);
+}
+
 /* The header names another refcount table. Afterwards nothing refers to the old one. */
 static int switch_table(struct q2_image *img, u64 offset, u32 clusters)
 {
@@ -195,16 +242,14 @@ static int switch_table(struct q2_image *img, u64 offset, u32 clusters)
 	u32 old_clusters = img->hdr.refcount_table_clusters;
 	int ret;
 
-	img->hdr.refcount_table_offset = offset;
-	img->hdr.refcount_table_clusters = clusters;
+	name_table(img, offset, clusters);
 	ret = q2_write_header(img);
 	/* The header is durable before the old table is given away. */
 	if (!ret)
 		ret = q2_image_flush(img);
 	if (!ret)
 		return 0;
-	img->hdr.refcount_table_offset = old_offset;
-	img->hdr.refcount_table_clusters = old_clusters;
+	name_table(img, old_offset, old_clusters);
 	return q2_image_fail(img, ret, "the header cannot be written");
 }
 
@@ -291,8 +336,10 @@ int q2_space_check(struct q2_image *img, u64 host, u64 clusters)
 	u64 i;
 	int ret;
 
+	spin_lock(&img->words);
 	ret = q2_verify_overlap(&img->hdr, img->snapshots_bytes, Q2_OVERLAP_ALL, host,
 				clusters << img->geo.cluster_bits, NULL);
+	spin_unlock(&img->words);
 	for (i = 0; i < clusters && !ret; i++) {
 		if (q2_owned_has(&img->owned, host + (i << img->geo.cluster_bits)))
 			ret = -EUCLEAN;
@@ -308,15 +355,12 @@ static int check_free(struct q2_image *img, u64 host, u64 clusters)
 	return ret ? q2_image_corrupt(img, "a refcount says that metadata are free") : 0;
 }
 
+/* Without the lock: who reads must not wait for who allocates. */
 bool q2_image_may_overwrite(struct q2_image *img, u64 host, u64 len)
 {
 	u64 first = round_down(host, (u64)img->geo.cluster_size);
-	int ret;
 
-	mutex_lock(&img->lock);
-	ret = q2_space_check(img, first, q2_clusters(img, host + len - first));
-	mutex_unlock(&img->lock);
-	return !ret;
+	return !q2_space_check(img, first, q2_clusters(img, host + len - first));
 }
 
 /* Look for a free run in one slice, from @cluster on; 0 if there is none. */

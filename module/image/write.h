@@ -58,9 +58,15 @@ int q2_image_make_writable(struct q2_image *img, const struct q2_image_hooks *ho
 
 /*
  * Are host bytes free of metadata, whatever a table entry says? A writer asks
- * before it writes in place (QEMU, qcow2_pre_write_overlap_check). May block.
+ * before it writes in place (QEMU, qcow2_pre_write_overlap_check). Never blocks.
  */
 bool q2_image_may_overwrite(struct q2_image *img, u64 host, u64 len);
+
+/*
+ * Bytes of the file up to which it is, or was, in use. What is beyond has never
+ * been written since the image was opened. Never blocks.
+ */
+u64 q2_image_end(const struct q2_image *img);
 
 /* May it be written? See &enum q2_mode. */
 enum q2_mode q2_image_mode(const struct q2_image *img);

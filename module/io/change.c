@@ -51,6 +51,8 @@ static void end(struct change *c, int error)
 	q2_range_unlock(&c->disk->ranges, &c->range);
 	if (c->img && q2_image_dirty(c->img))
 		queue_delayed_work(c->disk->change_wq, &c->disk->commit_work, COMMIT_DELAY);
+	if (c->disk->low_water)
+		q2_disk_look_for_room(c->disk);
 	if (!error && (c->req->bio->bi_opf & REQ_FUA))
 		error = q2_disk_flush(c->disk);
 	memalloc_noio_restore(c->noio);

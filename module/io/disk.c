@@ -19,6 +19,9 @@
  */
 #define MAX_CHANGES 64
 
+/* How often to look for room while clusters are allocated. */
+#define ROOM_INTERVAL HZ
+
 static DEFINE_MUTEX(disks_lock);
 static LIST_HEAD(disks); /* protected by disks_lock */
 static struct shrinker *shrinker;
@@ -128,8 +131,10 @@ static void image_failed(void *arg, const char *what)
 
 	pr_err("dm-qcow2: %s: %s: %s; it is read-only from now on\n", disk ? disk->name : "closing",
 	       s->host->file.name, what);
-	if (disk)
+	if (disk) {
+		WRITE_ONCE(disk->failed, what);
 		q2_disk_event(disk);
+	}
 }
 
 static const struct q2_image_hooks image_hooks = {
@@ -150,20 +155,44 @@ int q2_disk_flush(struct q2_disk *disk)
 			      : q2_file_flush(&disk->top->host->file);
 }
 
+void q2_disk_look_for_room(struct q2_disk *disk)
+{
+	u64 room;
+
+	if (time_before(jiffies, READ_ONCE(disk->room_looked) + ROOM_INTERVAL))
+		return;
+	WRITE_ONCE(disk->room_looked, jiffies);
+	q2_host_refresh(disk->top->host);
+	room = q2_host_room(disk->top->host, disk->top->img ? q2_image_end(disk->top->img) : 0);
+	WRITE_ONCE(disk->room_left, room);
+	/* Two that look at the same time may both tell: an event more does no harm. */
+	if (room >= disk->low_water) {
+		WRITE_ONCE(disk->is_low, false);
+	} else if (!READ_ONCE(disk->is_low)) {
+		WRITE_ONCE(disk->is_low, true);
+		pr_warn("dm-qcow2: %s: %s: %llu KiB of room are left, which is below the low water mark\n",
+			disk->name, disk->top->host->file.name, room >> 10);
+		q2_disk_event(disk);
+	}
+}
+
 static void commit_work(struct work_struct *work)
 {
 	struct q2_disk *disk = container_of(to_delayed_work(work), struct q2_disk, commit_work);
 	unsigned int noio = memalloc_noio_save();
 
 	q2_disk_flush(disk); /* an error has made the image read-only, and was told of */
+	q2_disk_look_for_room(disk);
 	memalloc_noio_restore(noio);
 }
 
 void q2_disk_resume(struct q2_disk *disk)
 {
 	WRITE_ONCE(disk->leaving, false);
-	if (disk->writable)
-		WRITE_ONCE(disk->top->disk, disk);
+	if (!disk->writable)
+		return;
+	WRITE_ONCE(disk->top->disk, disk);
+	q2_disk_look_for_room(disk);
 }
 
 void q2_disk_presuspend(struct q2_disk *disk)
@@ -235,6 +264,8 @@ static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *pa
 	disk->writable = params->write;
 	disk->chain->writable = params->write;
 	disk->nospace_ms = params->nospace_ms;
+	disk->low_water = params->low_water;
+	disk->room_looked = jiffies - ROOM_INTERVAL;
 	if (!params->write)
 		return 0;
 	disk->change_wq = alloc_workqueue("dm-qcow2-w/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, MAX_CHANGES,

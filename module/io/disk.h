@@ -29,7 +29,7 @@ enum q2_count {
 	Q2_COUNT_MIXED,	     /* runs the chain was asked for, past the map */
 	Q2_COUNT_WRITTEN,    /* runs written in place */
 	Q2_COUNT_ALLOCATING, /* write requests that took a worker */
-	Q2_COUNT_ERRORS,     /* runs that failed */
+	Q2_COUNT_ERRORS,     /* requests that failed */
 	Q2_NR_COUNTS,
 };
 
@@ -67,6 +67,11 @@ struct q2_counters {
  * @commit_work: commits what has waited for a while
  * @nospace_ms: how long a write may wait for room, milliseconds
  * @nospace: writes that wait for room now
+ * @low_water: bytes of room below which an event fires, 0: never
+ * @room_left: bytes of room when it was last looked at
+ * @room_looked: when that was, in jiffies
+ * @is_low: @room_left is below @low_water
+ * @failed: why the image is read-only, or NULL
  * @leaving: suspending: do not wait for room any more
  * @room: wakes those that wait for room
  */
@@ -95,6 +100,11 @@ struct q2_disk {
 	struct delayed_work commit_work;
 	unsigned int nospace_ms;
 	atomic_t nospace;
+	u64 low_water;
+	u64 room_left;
+	unsigned long room_looked;
+	bool is_low;
+	const char *failed;
 	bool leaving;
 	wait_queue_head_t room;
 };
@@ -119,6 +129,7 @@ struct q2_disk_layer {
  * @lock: hold QEMU's lock bytes
  * @write: the top layer may be written
  * @nospace_ms: how long a write may wait for room, milliseconds; 0: fail at once
+ * @low_water: bytes of room below which an event fires, 0: never
  * @owner: the mapped device
  */
 struct q2_disk_params {
@@ -130,6 +141,7 @@ struct q2_disk_params {
 	bool lock;
 	bool write;
 	unsigned int nospace_ms;
+	u64 low_water;
 	void *owner;
 };
 
@@ -164,6 +176,12 @@ void q2_disk_postsuspend(struct q2_disk *disk);
  * Return: 0 or -errno.
  */
 int q2_disk_flush(struct q2_disk *disk);
+
+/*
+ * Look how much room is left, if the last look is a while ago, and tell once when
+ * it falls below the mark. Blocks.
+ */
+void q2_disk_look_for_room(struct q2_disk *disk);
 
 /* See @in_flight of &struct q2_disk. Any context; may end in another than it began. */
 static inline int q2_disk_enter(struct q2_disk *disk)

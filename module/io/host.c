@@ -8,6 +8,7 @@
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/stat.h>
+#include <linux/statfs.h>
 
 #include "env.h"
 #include "format/ondisk.h"
@@ -521,6 +522,17 @@ void q2_host_refresh(struct q2_host *host)
 	size = bdev_nr_bytes(host->bdev);
 	WRITE_ONCE(host->file.size, size);
 	WRITE_ONCE(host->file.limit, size);
+}
+
+u64 q2_host_room(const struct q2_host *host, u64 end)
+{
+	struct kstatfs stat;
+
+	if (host->bdev)
+		return host->file.limit - min(end, host->file.limit);
+	if (vfs_statfs(&host->filp->f_path, &stat))
+		return 0;
+	return (u64)stat.f_bavail * stat.f_bsize;
 }
 
 bool q2_host_same(const struct q2_host *a, const struct q2_host *b)

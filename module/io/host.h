@@ -57,6 +57,12 @@ void q2_host_close(struct q2_host *host);
 /* A block device may have grown since it was opened: look again. */
 void q2_host_refresh(struct q2_host *host);
 
+/*
+ * Bytes that can still be had: up to the end of the block device from @end on, or
+ * what the file system has for everybody. Blocks. 0 when nobody can tell.
+ */
+u64 q2_host_room(const struct q2_host *host, u64 end);
+
 /* Are both the same file or block device, by whatever name? */
 bool q2_host_same(const struct q2_host *a, const struct q2_host *b);
 
@@ -76,7 +82,8 @@ int q2_host_lock(struct q2_host *host, struct q2_err *err);
 /**
  * q2_host_read_iter() - one read call on a regular file
  * @host: host with a regular file
- * @kiocb: ki_pos, ki_flags and ki_complete are set; may be gone on return
+ * @kiocb: ki_pos, ki_flags and ki_complete are set; it must stay until the call has
+ *         returned, even if the I/O has ended by then
  * @iter: where to
  *
  * Runs in any process context, another file system's included: allocations

@@ -20,8 +20,6 @@
 
 void q2_request_finish(struct q2_request *req, blk_status_t status)
 {
-	if (status && status != BLK_STS_AGAIN)
-		q2_disk_count(req->disk, Q2_COUNT_ERRORS);
 	req->bio->bi_status = status;
 	bio_endio(req->bio);
 }

@@ -9,6 +9,9 @@
 #define DEFAULT_NOSPACE 60
 #define MAX_NOSPACE 86400
 
+/* KiB of a low water mark: an EiB. */
+#define MAX_LOW_WATER (1ULL << 50)
+
 static int parse_format(const char *word, enum q2_format *format, struct q2_err *err)
 {
 	if (!strcmp(word, "qcow2"))
@@ -52,9 +55,17 @@ static int parse_option(struct q2_table *table, const char *word, struct q2_err 
 		table->nospace_given = true;
 		return 0;
 	}
+	if (!strncmp(word, "low_water_mark:", 15)) {
+		if (kstrtou64(word + 15, 10, &table->low_water_kib) || !table->low_water_kib ||
+		    table->low_water_kib > MAX_LOW_WATER)
+			return q2_err_set(err, EINVAL,
+					  "low_water_mark takes 1 to %llu KiB, not \"%.32s\"",
+					  MAX_LOW_WATER, word + 15);
+		return 0;
+	}
 	return q2_err_set(
 		err, EINVAL,
-		"unknown option \"%.32s\": use map_limit:KIB, cache_limit:KIB, nospace_timeout:SECONDS or no_lock",
+		"unknown option \"%.32s\": use map_limit:KIB, cache_limit:KIB, nospace_timeout:SECONDS, low_water_mark:KIB or no_lock",
 		word);
 }
 
@@ -194,8 +205,8 @@ static unsigned int print_escaped(const char *word, char *result, unsigned int m
 
 unsigned int q2_table_print(const struct q2_table *table, char *result, unsigned int maxlen)
 {
-	unsigned int opts =
-		table->no_lock + !!table->map_kib + !!table->cache_kib + table->nospace_given;
+	unsigned int opts = table->no_lock + !!table->map_kib + !!table->cache_kib +
+			    table->nospace_given + !!table->low_water_kib;
 	unsigned int i, sz = 0;
 
 	sz += scnprintf(result + sz, maxlen - sz, "%s %u", table->write ? "rw" : "ro",
@@ -215,6 +226,9 @@ unsigned int q2_table_print(const struct q2_table *table, char *result, unsigned
 		sz += scnprintf(result + sz, maxlen - sz, " cache_limit:%u", table->cache_kib);
 	if (table->nospace_given)
 		sz += scnprintf(result + sz, maxlen - sz, " nospace_timeout:%u", table->nospace);
+	if (table->low_water_kib)
+		sz += scnprintf(result + sz, maxlen - sz, " low_water_mark:%llu",
+				table->low_water_kib);
 	if (table->no_lock)
 		sz += scnprintf(result + sz, maxlen - sz, " no_lock");
 	return sz;

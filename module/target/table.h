@@ -5,7 +5,7 @@
  *	<ro|rw> <#layers> <format> <path> [<format> <path>]... [<#opts> <opt>...]
  *
  * Layers come top first. Options: map_limit:KIB, cache_limit:KIB, no_lock,
- * nospace_timeout:SECONDS.
+ * nospace_timeout:SECONDS, low_water_mark:KIB.
  */
 #ifndef Q2_TARGET_TABLE_H
 #define Q2_TARGET_TABLE_H
@@ -24,6 +24,7 @@
  * @write: rw
  * @nospace_given: nospace_timeout was given
  * @nospace: its seconds, or the default
+ * @low_water_kib: low_water_mark as given, 0 if it was not
  */
 struct q2_table {
 	unsigned int nr_layers;
@@ -34,6 +35,7 @@ struct q2_table {
 	bool write;
 	bool nospace_given;
 	unsigned int nospace;
+	u64 low_water_kib;
 };
 
 /**

@@ -132,6 +132,7 @@ static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	params.lock = !t->table.no_lock;
 	params.write = t->table.write;
 	params.nospace_ms = t->table.nospace * MSEC_PER_SEC;
+	params.low_water = t->table.low_water_kib << 10;
 	params.owner = dm_table_get_md(ti->table);
 	t->disk = q2_disk_open(&params, raise_event, t, err);
 	if (IS_ERR(t->disk)) {
@@ -243,7 +244,11 @@ static int q2_map(struct dm_target *ti, struct bio *bio)
 
 static int q2_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
-	q2_request_leave(dm_per_bio_data(bio, sizeof(struct q2_request)));
+	struct q2_request *req = dm_per_bio_data(bio, sizeof(*req));
+
+	q2_request_leave(req);
+	if (*error && *error != BLK_STS_AGAIN)
+		q2_disk_count(req->disk, Q2_COUNT_ERRORS);
 	return DM_ENDIO_DONE;
 }
 
@@ -298,6 +303,7 @@ static unsigned int print_info(struct q2_target *t, char *result, unsigned int m
 	struct q2_cache_stats meta = {}, one;
 	struct q2_map_stats map;
 	unsigned int i, sz = 0;
+	const char *failed;
 
 	q2_map_stats(disk->map, &map);
 	for (i = 0; i < disk->chain->nr_layers; i++) {
@@ -323,6 +329,14 @@ static unsigned int print_info(struct q2_target *t, char *result, unsigned int m
 		result + sz, maxlen - sz,
 		" meta_bytes=%llu meta_limit=%llu meta_hits=%llu meta_misses=%llu corrupt=%u",
 		meta.bytes, meta.limit, meta.hits, meta.misses, atomic_read(&disk->corruptions));
+	if (disk->writable)
+		sz += scnprintf(result + sz, maxlen - sz, " room=%llu low=%u",
+				READ_ONCE(disk->room_left), READ_ONCE(disk->is_low));
+	failed = READ_ONCE(disk->failed);
+	if (failed)
+		sz += scnprintf(result + sz, maxlen - sz, " why=");
+	for (; failed && *failed; failed++)
+		sz += scnprintf(result + sz, maxlen - sz, "%c", *failed == ' ' ? '_' : *failed);
 	return sz;
 }
 

@@ -24,7 +24,7 @@ round_trip() {
 }
 
 for opts in '' '1 map_limit:64' '1 cache_limit:64' '1 no_lock' '2 map_limit:16384 cache_limit:2048' \
-	'3 map_limit:1000 cache_limit:128 no_lock'; do
+	'5 map_limit:1000 cache_limit:128 nospace_timeout:0 low_water_mark:1125899906842624 no_lock'; do
 	round_trip "0 2048 qcow2 ro 1 qcow2 $T/image${opts:+ $opts}"
 done
 

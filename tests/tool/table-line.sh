@@ -34,8 +34,8 @@ END
 cp base à
 want 'a letter with 0xa0' "0 6144 qcow2 ro 1 qcow2 $T/"$'\xc3'%A0 "$(line à)"
 
-want "for writing" "0 4096 qcow2 rw 3 qcow2 $T/top qcow2 $T/mid qcow2 $T/base 1 nospace_timeout:5" \
-	"$(qcowctl attach --print-table --nospace-timeout 5 top)"
+want "for writing" "0 4096 qcow2 rw 3 qcow2 $T/top qcow2 $T/mid qcow2 $T/base 2 nospace_timeout:5 low_water_mark:2048" \
+	"$(qcowctl attach --print-table --nospace-timeout 5 --low-water-mark 2M top)"
 : >empty
 refused '0 bytes' line -f raw empty
 qcowctl create zero 0
