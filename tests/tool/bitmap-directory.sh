@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# shows: an image whose bitmap directory is broken is opened exactly where QEMU opens it, for every byte of an entry set to 255
+# shows: an image whose bitmap directory is broken is refused, as QEMU refuses it; each byte of an entry is set to 255
 # needs: compiler, qemu-utils
 . "$TOP/tests/tool/lib.sh"
 
@@ -9,14 +9,17 @@ qemu-img bitmap --add -g 64k image bits
 # the bitmaps extension: magic 23852875, length 24, count, reserved, size, offset
 at=$(LC_ALL=C grep -aboP '\x23\x85\x28\x75\x00\x00\x00\x18' image | head -n 1 | cut -d: -f1)
 directory=$((16#$(od -An -tx1 -j $((at + 24)) -N 8 image | tr -d ' ')))
-refused=0
+refused=' '
 for ((byte = 0; byte < 28; byte++)); do
 	cp image broken
 	printf '\377' | dd of=broken bs=1 seek=$((directory + byte)) conv=notrunc status=none
-	theirs=opens ours=opens
-	qemu-img info broken >/dev/null 2>&1 || theirs=refused
-	qcowctl map broken >/dev/null 2>said || ours=refused
-	want "byte $byte" $theirs $ours
-	[ $ours = opens ] || { refused=$((refused + 1)); grep -q 'bitmap' said || fail "byte $byte: $(cat said)"; }
+	# QEMU also reads the bitmap itself, and refuses more
+	if qcowctl map broken >/dev/null 2>said; then continue; fi
+	refused+="$byte "
+	! qemu-img info broken >/dev/null 2>&1 || fail "byte $byte: QEMU opens it, but: $(cat said)"
+	grep -q 'bitmap' said || fail "byte $byte: $(cat said)"
 done
-((refused > 10 && refused < 28)) || fail "$refused of 28 bytes matter"
+# the table's place and size, flags, type, granularity, and the lengths of what follows
+for byte in 0 8 12 16 17 18 20; do
+	[[ $refused == *" $byte "* ]] || fail "byte $byte: opened all the same"
+done
