@@ -185,8 +185,8 @@ TEST(image_lookup_after_a_failed_read)
 	says(img, 70000, 1 << 30, -EIO, slice - 70000, 0, 0);
 	says(img, 70000, 1 << 30, 0, slice - 70000, Q2_UNALLOCATED, 0);
 	fault_alloc(1, false);
-	says(img, slice + 1, 10, -ENOMEM, 10, 0, 0);
 	says(img, slice + 1, 10, 0, 10, Q2_UNALLOCATED, 0);
+	CHECK(fault_hit());
 	q2_image_cache_stats(img, &stats);
 	CHECK_EQ(stats.bytes, 2 * 4096);
 	CHECK_EQ(stats.limit, Q2_CACHE_MIN);
