@@ -6,6 +6,7 @@
 #include <linux/sort.h>
 
 #include "env.h"
+#include "io/bios.h"
 #include "io/disk.h"
 #include "io/inflate.h"
 #include "io/request.h"
@@ -13,10 +14,7 @@
 /* Pieces of split requests that can always be had. */
 #define MIN_SPLITS 16
 
-/*
- * Requests of one device that change mappings at a time: bounds what their host
- * writes take of the memory that the system keeps for emergencies.
- */
+/* Requests of one device that change mappings at a time: each takes memory below. */
 #define MAX_CHANGES 64
 
 /* How often to look for room while clusters are allocated. */
@@ -260,6 +258,8 @@ static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params
 
 static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *params)
 {
+	int ret;
+
 	disk->top = disk->shared[disk->chain->nr_layers - 1];
 	disk->writable = params->write;
 	disk->chain->writable = params->write;
@@ -272,6 +272,12 @@ static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *pa
 					  disk->name);
 	if (!disk->change_wq)
 		return -ENOMEM;
+	if (!disk->top->host->bdev) {
+		ret = q2_bios_get();
+		if (ret)
+			return ret;
+		disk->has_bios = true;
+	}
 	if (!disk->top->img)
 		return 0;
 	/* One cluster can always be filled: writing memory back must not need memory. */
@@ -338,6 +344,8 @@ close_layers:
 	if (disk->change_wq)
 		destroy_workqueue(disk->change_wq);
 	kvfree(disk->fill_reserve);
+	if (disk->has_bios)
+		q2_bios_put();
 	put_layers(disk);
 destroy_wq:
 	destroy_workqueue(disk->wq);
@@ -374,6 +382,8 @@ void q2_disk_close(struct q2_disk *disk)
 		WRITE_ONCE(disk->top->disk, NULL);
 	put_layers(disk);
 	kvfree(disk->fill_reserve);
+	if (disk->has_bios)
+		q2_bios_put();
 	bioset_exit(&disk->bios);
 	cleanup_srcu_struct(&disk->in_flight);
 	free_percpu(disk->counters);

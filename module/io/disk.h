@@ -64,6 +64,7 @@ struct q2_counters {
  * @ranges: guest ranges whose mappings are being changed
  * @fill_lock: protects @fill_reserve
  * @fill_reserve: room for one cluster: writing memory back must not need memory
+ * @has_bios: q2_bios_put() is due
  * @commit_work: commits what has waited for a while
  * @nospace_ms: how long a write may wait for room, milliseconds
  * @nospace: writes that wait for room now
@@ -97,6 +98,7 @@ struct q2_disk {
 	struct q2_ranges ranges;
 	struct mutex fill_lock;
 	void *fill_reserve;
+	bool has_bios;
 	struct delayed_work commit_work;
 	unsigned int nospace_ms;
 	atomic_t nospace;

@@ -231,21 +231,10 @@ int q2_host_write_bytes(struct q2_host *host, u64 offset, struct iov_iter *iter)
 	if (host->bdev)
 		return write_bdev(host, offset, iter);
 	while (iov_iter_count(iter)) {
-		unsigned int noreclaim = 0;
-
 		init_sync_kiocb(&kiocb, host->filp);
 		kiocb.ki_pos = offset;
 		kiocb.ki_flags = IOCB_WRITE | (direct ? IOCB_DIRECT : 0);
-		/*
-		 * What is written may be memory on its way to swap: the little that
-		 * a direct write needs below must not wait for memory to be freed.
-		 * The page cache would need much.
-		 */
-		if (direct)
-			noreclaim = memalloc_noreclaim_save();
 		ret = q2_host_write_iter(host, &kiocb, iter);
-		if (direct)
-			memalloc_noreclaim_restore(noreclaim);
 		if (ret == -EINVAL && direct) {
 			direct = false; /* through the page cache, then */
 			continue;

@@ -152,6 +152,7 @@ static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (t->table.write) {
 		ti->num_flush_bios = 1;
 		ti->flush_supported = true;
+		ti->limit_swap_bios = true; /* see io/bios.c */
 		if (t->disk->top->img) {
 			ti->num_discard_bios = 1;
 			ti->discards_supported = true;
