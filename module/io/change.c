@@ -187,7 +187,7 @@ static bool fill_is_there(struct q2_disk *disk, const struct q2_write *w)
 	bool zero;
 	int token;
 
-	if (!w->untouched || w->host == w->host_cluster ||
+	if (!w->untouched || !disk->top->host->cheap_holes || w->host == w->host_cluster ||
 	    !IS_ALIGNED(w->host | w->len, disk->top->host->align))
 		return false;
 	token = q2_disk_enter(disk);

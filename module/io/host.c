@@ -4,6 +4,7 @@
 #include <linux/bvec.h>
 #include <linux/falloc.h>
 #include <linux/file.h>
+#include <linux/magic.h>
 #include <linux/namei.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
@@ -391,6 +392,7 @@ static void learn_file(struct q2_host *host)
 	host->file.size = i_size_read(inode);
 	host->file.limit = Q2_MAX_OFFSET;
 	host->file.grows = true;
+	host->cheap_holes = inode->i_sb->s_magic == EXT4_SUPER_MAGIC;
 	host->direct = host->filp->f_mode & FMODE_CAN_ODIRECT;
 	host->align = SECTOR_SIZE;
 	host->mem_align = SECTOR_SIZE;
