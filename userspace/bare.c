@@ -26,32 +26,54 @@ static int decode_extensions(struct bare *bare, struct q2_err *err)
 	return ret;
 }
 
-int bare_open(const char *path, bool force_share, struct bare *bare)
+static int open_header(struct bare *bare)
 {
 	u8 buf[Q2_V3_HEADER_FULL] = {0};
 	struct q2_err err = {""};
 	__be32 magic;
-	int ret;
+	int ret = decode(bare, buf, sizeof(buf), &err);
 
-	memset(bare, 0, sizeof(*bare));
-	bare->host = host_file_open(path);
-	if (!bare->host)
-		return -1;
-	if (!force_share && lock_for_reading(bare->host)) {
-		bare_close(bare);
-		return -1;
-	}
-	ret = decode(bare, buf, sizeof(buf), &err);
 	if (!ret)
 		ret = decode_extensions(bare, &err);
 	if (!ret) {
 		q2_header_geometry(&bare->hdr, &bare->geo);
 		return 0;
 	}
-	say("%s: %s", path, *err.text ? err.text : strerror(-ret));
+	say("%s: %s", bare->host->path, *err.text ? err.text : strerror(-ret));
 	memcpy(&magic, buf, sizeof(magic));
-	bare_close(bare);
 	return ret != -EIO && be32_to_cpu(magic) != Q2_MAGIC ? BARE_FOREIGN : -1;
+}
+
+int bare_open(const char *path, bool force_share, struct bare *bare)
+{
+	int ret;
+
+	memset(bare, 0, sizeof(*bare));
+	bare->host = host_file_open(path);
+	if (!bare->host)
+		return -1;
+	ret = force_share ? 0 : lock_for_reading(bare->host);
+	if (!ret)
+		ret = open_header(bare);
+	if (ret)
+		bare_close(bare);
+	return ret;
+}
+
+int bare_open_write(const char *path, struct bare *bare)
+{
+	int ret;
+
+	memset(bare, 0, sizeof(*bare));
+	bare->host = host_file_open_write(path);
+	if (!bare->host)
+		return -1;
+	ret = lock_for_writing(bare->host);
+	if (!ret)
+		ret = open_header(bare);
+	if (ret)
+		bare_close(bare);
+	return ret;
 }
 
 void bare_close(struct bare *bare)

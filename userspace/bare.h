@@ -33,6 +33,9 @@ struct bare {
  * Return: 0; after having said why not BARE_FOREIGN or -1.
  */
 int bare_open(const char *path, bool force_share, struct bare *bare);
+
+/* The same for reading and writing, as the only user of the image. */
+int bare_open_write(const char *path, struct bare *bare);
 void bare_close(struct bare *bare);
 
 /* A span of cluster 0 as a string, to be freed; NULL if it is empty or after having said why. */

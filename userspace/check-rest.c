@@ -5,7 +5,6 @@
 
 static int reference_snapshots(struct check *check)
 {
-	const struct q2_header *hdr = &check->bare->hdr;
 	const struct q2_snapshots *snaps = check->snaps;
 	unsigned int i;
 	int ret;
@@ -18,11 +17,13 @@ static int reference_snapshots(struct check *check)
 		if (q2_offset_into_cluster(&check->bare->geo, snap->l1_offset)) {
 			check_corrupt(check, "snapshot %u: its L1 table at 0x%llx is not aligned",
 				      i, snap->l1_offset);
+			check->unfollowed = true;
 			continue;
 		}
 		if (snap->l1_size > Q2_MAX_L1_BYTES / sizeof(u64)) {
 			check_corrupt(check, "snapshot %u: its L1 table has %u entries, too many",
 				      i, snap->l1_size);
+			check->unfollowed = true;
 			continue;
 		}
 		if (snap->l1_offset > Q2_MAX_OFFSET - Q2_MAX_L1_BYTES)
@@ -34,7 +35,7 @@ static int reference_snapshots(struct check *check)
 		if (ret)
 			return ret;
 	}
-	window_reference(check, hdr->snapshots_offset, snaps->len);
+	window_reference(check, check->snapshots_offset, check->snapshots_bytes);
 	return 0;
 }
 
@@ -93,6 +94,13 @@ static int reference_bitmaps(struct check *check)
 	return ret;
 }
 
+/* Refcounts in a block that cannot be used are not to be mended there. */
+static void bad_refblock(struct check *check)
+{
+	check->rebuild = true;
+	check->refcounts_wrong++;
+}
+
 /* Refcount blocks; each must be where it can be and have one reference, this one. */
 static void reference_refblocks(struct check *check)
 {
@@ -103,27 +111,46 @@ static void reference_refblocks(struct check *check)
 		u64 word = check->refcounts.table[i];
 		u64 cluster = word >> geo->cluster_bits;
 		struct q2_err err;
-		u64 offset;
+		u64 offset, others;
 
 		if (q2_reftable_entry_decode(geo, word, &offset, &err)) {
 			check_corrupt(check, "refcount table entry %llu: %s", i, err.text);
+			bad_refblock(check);
 			continue;
 		}
 		if (cluster >= nr_clusters) {
 			check_corrupt(check, "refcount block %llu at 0x%llx is outside the file", i,
 				      offset);
+			bad_refblock(check);
 			continue;
 		}
 		if (!offset)
 			continue;
+		others = window_has(&check->window, cluster) ? window_get(&check->window, cluster)
+							     : 0;
 		window_reference(check, offset, geo->cluster_size);
-		if (!window_has(&check->window, cluster) ||
-		    window_get(&check->window, cluster) == 1)
+		if (!others)
 			continue;
-		check_print("ERROR: refcount block %llu has %llu references", i,
+		/* A narrow count may not show it, but nobody else may have a refcount block. */
+		check->shared = true;
+		if (window_get(&check->window, cluster) == 1)
+			continue;
+		check_found(check, "refcount block %llu has %llu references", i,
 			    window_get(&check->window, cluster));
-		check->res->corruptions++;
+		bad_refblock(check);
 	}
+}
+
+static void reference_reftable(struct check *check)
+{
+	const struct q2_header *hdr = &check->bare->hdr;
+	u64 first = hdr->refcount_table_offset >> hdr->cluster_bits, i;
+
+	for (i = first; i < first + hdr->refcount_table_clusters; i++)
+		if (window_has(&check->window, i) && window_get(&check->window, i))
+			check->shared = true;
+	window_reference(check, hdr->refcount_table_offset,
+			 (u64)hdr->refcount_table_clusters << hdr->cluster_bits);
 }
 
 int rest_reference(struct check *check)
@@ -133,12 +160,11 @@ int rest_reference(struct check *check)
 
 	if (ret)
 		return ret;
-	window_reference(check, hdr->refcount_table_offset,
-			 (u64)hdr->refcount_table_clusters << hdr->cluster_bits);
 	window_reference(check, hdr->crypto_offset, hdr->crypto_length);
 	ret = reference_bitmaps(check);
-	if (ret)
+	if (ret || check->new_refcounts)
 		return ret;
+	reference_reftable(check);
 	reference_refblocks(check);
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "check-internal.h"
 #include "escape.h"
+#include "mend-snapshots.h"
 #include "progress.h"
 #include "say.h"
 
@@ -32,6 +33,18 @@ void check_print(const char *fmt, ...)
 	va_end(ap);
 }
 
+void check_found(struct check *check, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (check->silent)
+		return;
+	va_start(ap, fmt);
+	print_line("ERROR: ", fmt, ap);
+	va_end(ap);
+	check->res->corruptions++;
+}
+
 void check_corrupt(struct check *check, const char *fmt, ...)
 {
 	va_list ap;
@@ -56,8 +69,7 @@ static void check_snapshot_entries(struct check *check)
 			check_corrupt(check, "snapshot %u: its entry is incomplete", i);
 }
 
-/* Count all references into the window and compare. */
-static int check_window(struct check *check)
+int check_count(struct check *check)
 {
 	const struct q2_header *hdr = &check->bare->hdr;
 	int ret;
@@ -66,71 +78,122 @@ static int check_window(struct check *check)
 	       check->window.nr * (check->window.wide ? sizeof(u32) : sizeof(u16)));
 	window_reference(check, 0, check->bare->geo.cluster_size);
 	ret = tables_reference(check, hdr->l1_offset, hdr->l1_size, true);
-	if (!ret)
-		ret = rest_reference(check);
-	return ret ? ret : window_compare(check);
+	return ret ? ret : rest_reference(check);
+}
+
+int check_new_window(struct check *check, u64 clusters)
+{
+	struct window *window = &check->window;
+
+	window->nr = clusters;
+	window->counts = kvcalloc(clusters, window->wide ? sizeof(u32) : sizeof(u16), GFP_KERNEL);
+	if (!window->counts)
+		return -ENOMEM;
+	check->first_pass = true;
+	check_snapshot_entries(check);
+	return 0;
 }
 
 static int check_windows(struct check *check)
 {
 	struct window *window = &check->window;
-	u64 counts_most, end = check->file_clusters + 1;
-	int ret = 0;
+	u64 end = check->file_clusters + 1;
+	u64 most = check->memory / (window->wide ? sizeof(u32) : sizeof(u16));
+	int ret = check_new_window(check, min(end, most));
 
-	window->wide = check->bare->geo.refcount_order > 4;
-	window->most = min(q2_refcount_max(&check->bare->geo), (u64)U32_MAX);
-	counts_most = check->memory / (window->wide ? sizeof(u32) : sizeof(u16));
-	window->nr = min(end, counts_most);
-	window->counts = kvcalloc(window->nr, window->wide ? sizeof(u32) : sizeof(u16), GFP_KERNEL);
-	if (!window->counts)
-		return -ENOMEM;
-	check->first_pass = true;
-	check_snapshot_entries(check);
 	for (; !ret && window->first < end; window->first += window->nr) {
-		ret = check_window(check);
+		ret = check_count(check);
+		if (!ret)
+			ret = window_compare(check);
 		check->first_pass = false;
 	}
-	kvfree(window->counts);
 	return ret;
 }
 
-static int check_all(struct check *check)
+int check_failed(const struct check *check, const char *what, int error)
 {
-	const struct q2_geometry *geo = &check->bare->geo;
+	return say("%s: the %s could not be finished: %s", check->bare->host->path, what,
+		   *check->err.text ? check->err.text : strerror(-error));
+}
+
+/* A repair of all reads a snapshot table that nobody else may read. */
+static int load_snapshots(struct check *check)
+{
+	const struct q2_header *hdr = &check->bare->hdr;
+	struct q2_file *file = &check->bare->host->file;
+	struct mended mended;
+
+	check->snaps = q2_snapshots_load(file, hdr, &check->err);
+	if (!IS_ERR(check->snaps))
+		check->snapshots_bytes = check->snaps->len;
+	if (check->fix != REPAIR_ALL || PTR_ERR_OR_ZERO(check->snaps) != -EFBIG)
+		return PTR_ERR_OR_ZERO(check->snaps);
+	check->snaps = mend_snapshots(file, hdr, &mended, &check->err);
+	if (IS_ERR(check->snaps))
+		return PTR_ERR(check->snaps);
+	if (mended.entries)
+		check_print("Discarding too much extra data of %u entries of the snapshot table",
+			    mended.entries);
+	if (mended.lost)
+		check_print("Discarding %u snapshots: the table is too long", mended.lost);
+	check->mend_snapshots = true;
+	check->snapshots_bytes = mended.bytes;
+	return 0;
+}
+
+int check_begin(struct check *check, struct bare *bare, u64 memory, enum repair fix,
+		struct check_result *res)
+{
 	int ret;
 
-	if (check->file_clusters > CLUSTERS_MOST)
-		return -EFBIG;
-	ret = refcounts_open(&check->refcounts, &check->bare->host->file, &check->bare->hdr, geo);
-	if (ret)
-		return ret;
-	progress_start("checking");
-	ret = check_windows(check);
+	*check = (struct check){
+		.bare = bare, .memory = memory, .res = res, .fix = fix, .dangling = U64_MAX};
+	memset(res, 0, sizeof(*res));
+	ret = load_snapshots(check);
+	if (ret) {
+		check->snaps = NULL;
+		return say("%s: %s", bare->host->path,
+			   *check->err.text ? check->err.text : strerror(-ret));
+	}
+	check->snapshots_offset = bare->hdr.snapshots_offset;
+	check->file_clusters = DIV_ROUND_UP_ULL(bare->host->file.size, bare->geo.cluster_size);
+	check->nr_clusters = check->file_clusters;
+	res->total_clusters = DIV_ROUND_UP_ULL(bare->hdr.size, bare->geo.cluster_size);
+	check->window.wide = bare->geo.refcount_order > 4;
+	check->window.most = min(q2_refcount_max(&bare->geo), (u64)U32_MAX);
+	ret = check->file_clusters > CLUSTERS_MOST ? -EFBIG : 0;
 	if (!ret)
-		ret = tables_check_copied(check);
-	progress_hide();
-	check->res->end_offset = (check->highest + 1) << geo->cluster_bits;
+		ret = refcounts_open(&check->refcounts, &bare->host->file, &bare->hdr, &bare->geo);
+	if (!ret)
+		return 0;
+	check_end(check);
+	return check_failed(check, "check", ret);
+}
+
+void check_end(struct check *check)
+{
 	refcounts_close(&check->refcounts);
-	return ret;
+	kvfree(check->window.counts);
+	check->window.counts = NULL;
+	q2_snapshots_free(check->snaps);
+	check->snaps = NULL;
 }
 
 int check_image(struct bare *bare, u64 memory, struct check_result *res)
 {
-	struct check check = {.bare = bare, .memory = memory, .res = res};
-	int ret;
+	struct check check;
+	int ret = check_begin(&check, bare, memory, REPAIR_NOTHING, res);
 
-	memset(res, 0, sizeof(*res));
-	check.snaps = q2_snapshots_load(&bare->host->file, &bare->hdr, &check.err);
-	if (IS_ERR(check.snaps))
-		return say("%s: %s", bare->host->path,
-			   *check.err.text ? check.err.text : strerror(-PTR_ERR(check.snaps)));
-	check.file_clusters = DIV_ROUND_UP_ULL(bare->host->file.size, bare->geo.cluster_size);
-	check.nr_clusters = check.file_clusters;
-	res->total_clusters = DIV_ROUND_UP_ULL(bare->hdr.size, bare->geo.cluster_size);
-	ret = check_all(&check);
-	q2_snapshots_free(check.snaps);
 	if (ret)
-		return say("%s: the check could not be finished: %s", bare->host->path,
-			   *check.err.text ? check.err.text : strerror(-ret));
-	return 0;
+		return ret;
+	progress_start("checking");
+	ret = check_windows(&check);
+	if (!ret)
+		ret = tables_copied(&check, COPIED_JUDGE);
+	progress_hide();
+	res->end_offset = (check.highest + 1) << bare->geo.cluster_bits;
+	if (ret)
+		ret = check_failed(&check, "check", ret);
+	check_end(&check);
+	return ret;
 }

@@ -2,9 +2,9 @@
 /*
  * The check of an image: are the refcounts those that the references make?
  *
- * Judges as `qemu-img check` does and counts what it counts. Reads only. Memory
- * is bounded whatever the image claims: references are counted window by window
- * of the file, and each window walks the tables again.
+ * Judges as `qemu-img check` does and counts what it counts. Reads only (repair.h
+ * writes). Memory is bounded whatever the image claims: references are counted
+ * window by window of the file, and each window walks the tables again.
  */
 #ifndef QCOWCTL_CHECK_H
 #define QCOWCTL_CHECK_H
@@ -21,6 +21,8 @@
  * @allocated_clusters: of these, clusters that have storage
  * @fragmented_clusters: of these, clusters that do not follow the one before
  * @compressed_clusters: of these, compressed ones
+ * @corruptions_fixed: by a repair; what is counted above is left then
+ * @leaks_fixed: the same
  */
 struct check_result {
 	u64 corruptions;
@@ -31,6 +33,8 @@ struct check_result {
 	u64 allocated_clusters;
 	u64 fragmented_clusters;
 	u64 compressed_clusters;
+	u64 corruptions_fixed;
+	u64 leaks_fixed;
 };
 
 /*

@@ -73,8 +73,77 @@ static int host_file_read(struct q2_file *file, u64 offset, void *buf, size_t le
 			   : read_all(host->fd, offset, buf, len);
 }
 
-static const struct q2_file_ops host_file_ops = {
+static int write_all(int fd, u64 offset, const char *buf, size_t len)
+{
+	while (len) {
+		ssize_t n = pwrite(fd, buf, len, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -ENOSPC;
+		buf += n;
+		offset += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* Blocks that are written in part are read before. */
+static int write_direct(const struct host_file *host, u64 offset, const char *buf, size_t len)
+{
+	size_t room = min_t(u64, BOUNCE_BYTES, round_up((u64)len, host->align) + host->align);
+	void *bounce;
+	int ret = 0;
+
+	if (posix_memalign(&bounce, max(host->align, 4096U), room))
+		return -ENOMEM;
+	while (len && !ret) {
+		u64 start = round_down(offset, (u64)host->align);
+		size_t skip = offset - start;
+		size_t part = min(len, room - skip);
+		size_t whole = round_up(skip + part, (size_t)host->align);
+
+		if (whole != part)
+			ret = read_all(host->fd, start, bounce, whole);
+		memcpy((char *)bounce + skip, buf, part);
+		if (!ret)
+			ret = write_all(host->fd, start, bounce, whole);
+		buf += part;
+		offset += part;
+		len -= part;
+	}
+	free(bounce);
+	return ret;
+}
+
+static int host_file_write(struct q2_file *file, u64 offset, const void *buf, size_t len)
+{
+	struct host_file *host = to_host_file(file);
+	int ret;
+
+	if (len > file->limit || offset > file->limit - len)
+		return -ENOSPC;
+	ret = host->block ? write_direct(host, offset, buf, len)
+			  : write_all(host->fd, offset, buf, len);
+	if (!ret && offset + len > file->size)
+		file->size = offset + len;
+	return ret;
+}
+
+static int host_file_flush(struct q2_file *file)
+{
+	return fdatasync(to_host_file(file)->fd) ? -errno : 0;
+}
+
+static const struct q2_file_ops read_ops = {
 	.read = host_file_read,
+};
+
+static const struct q2_file_ops write_ops = {
+	.read = host_file_read,
+	.write = host_file_write,
+	.flush = host_file_flush,
 };
 
 static int learn_block_device(struct host_file *host, dev_t dev)
@@ -88,6 +157,7 @@ static int learn_block_device(struct host_file *host, dev_t dev)
 		return say("%s: the size of the device is not to be had: %s", host->path,
 			   strerror(errno));
 	host->file.size = size;
+	host->file.limit = size;
 	host->align = sector;
 	if (fcntl(host->fd, F_SETFL, O_DIRECT))
 		return say("%s: the device takes no direct I/O: %s", host->path, strerror(errno));
@@ -110,25 +180,43 @@ static int learn(struct host_file *host)
 	/* Opened without waiting, in case it had been a pipe; a file needs no such thing. */
 	fcntl(host->fd, F_SETFL, 0);
 	host->file.size = st.st_size;
+	host->file.limit = OFFSET_MOST;
 	host->dev = st.st_dev;
 	host->ino = st.st_ino;
 	return 0;
 }
 
-struct host_file *host_file_open(const char *path)
+static struct host_file *open_with(const char *path, int flags, const struct q2_file_ops *ops)
 {
 	struct host_file *host = xalloc(sizeof(*host));
 
 	host->path = xstrdup(path);
-	host->file.ops = &host_file_ops;
+	host->file.ops = ops;
 	host->file.name = host->path;
-	host->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (host->fd < 0)
+	host->fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (host->fd < 0 && errno == EBUSY)
+		say("%s is in use: mounted, or below another device", path);
+	else if (host->fd < 0)
 		say("%s: %s", path, strerror(errno));
 	else if (!learn(host))
 		return host;
 	host_file_close(host);
 	return NULL;
+}
+
+struct host_file *host_file_open(const char *path)
+{
+	return open_with(path, O_RDONLY, &read_ops);
+}
+
+struct host_file *host_file_open_write(const char *path)
+{
+	struct stat st;
+
+	/* Only for a block device is O_EXCL defined without O_CREAT: nobody else claims it. */
+	if (!stat(path, &st) && S_ISBLK(st.st_mode))
+		return open_with(path, O_RDWR | O_EXCL, &write_ops);
+	return open_with(path, O_RDWR, &write_ops);
 }
 
 void host_file_close(struct host_file *host)

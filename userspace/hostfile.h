@@ -2,8 +2,8 @@
 /*
  * The tool's backend of struct q2_file: a regular file or block device.
  *
- * Regular files are read through the page cache. Block devices are read around
- * it, with O_DIRECT and aligned bounce buffers: the kernel module's bios go to
+ * Regular files are read and written through the page cache. Block devices are read
+ * and written around it, with O_DIRECT and aligned bounce buffers: the kernel module's bios go to
  * the device below that cache, which may therefore hold old bytes.
  */
 #ifndef QCOWCTL_HOSTFILE_H
@@ -16,7 +16,7 @@
 /**
  * struct host_file - an open file
  * @file: what image/ and chain/ use; name and size are valid
- * @fd: open for reading
+ * @fd: open for reading, or for writing too
  * @path: owned; also the name of @file
  * @block: it is a block device
  * @align: block device: what offset, length and memory of direct I/O must be multiples of
@@ -42,6 +42,15 @@ struct host_file {
  * Return: the file, or NULL after having said why.
  */
 struct host_file *host_file_open(const char *path);
+
+/**
+ * host_file_open_write() - open for reading and writing
+ * @path: path
+ *
+ * As host_file_open(). A block device that is mounted or below another device is
+ * refused.
+ */
+struct host_file *host_file_open_write(const char *path);
 
 /* Close it, and so drop its locks. NULL is fine. */
 void host_file_close(struct host_file *host);

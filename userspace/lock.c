@@ -74,6 +74,21 @@ int lock_for_reading(struct host_file *host)
 	return ret ? say("%s: cannot be locked: %s", host->path, strerror(-ret)) : 0;
 }
 
+int lock_for_writing(struct host_file *host)
+{
+	static const int mine[] = {HELD + CONSISTENT_READ, HELD + WRITE, HELD + RESIZE,
+				   UNSHARED + WRITE, UNSHARED + RESIZE};
+	static const int others[] = {UNSHARED + CONSISTENT_READ, UNSHARED + WRITE,
+				     UNSHARED + RESIZE, HELD + WRITE, HELD + RESIZE};
+	int ret = acquire(host->fd, mine, ARRAY_SIZE(mine), others, ARRAY_SIZE(others));
+
+	if (ret == -EAGAIN)
+		return say("%s is in use as an image (by QEMU, qemu-img, qemu-nbd or an attached "
+			   "device); end that before it is written",
+			   host->path);
+	return ret ? say("%s: cannot be locked: %s", host->path, strerror(-ret)) : 0;
+}
+
 int lock_for_replacing(int fd, const char *path)
 {
 	static const int mine[] = {HELD + WRITE, HELD + RESIZE, UNSHARED + WRITE,

@@ -21,6 +21,15 @@
 int lock_for_reading(struct host_file *host);
 
 /**
+ * lock_for_writing() - hold an image as qemu-img does that writes it
+ * @host: file, open for writing
+ *
+ * Any other program that uses it, even for reading, is a conflict. Otherwise as
+ * lock_for_reading().
+ */
+int lock_for_writing(struct host_file *host);
+
+/**
  * lock_for_replacing() - make sure that nobody uses an image, not even for reading
  * @fd: file, open for writing
  * @path: its name, for the sentence

@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "json.h"
+#include "repair.h"
 #include "say.h"
 #include "size.h"
 #include "verbs.h"
@@ -27,7 +28,7 @@ static const struct option_spec options[] = {
 	 NULL},
 	{'U', "force-share", NULL, "check it even if another program writes it", NULL},
 	{'J', "json", NULL, "JSON", NULL},
-	{'r', "repair", "leaks|all", NULL, NULL},
+	{'r', "repair", "leaks|all", "mend what can be mended: leaks alone, or all", "leaks all"},
 	{},
 };
 
@@ -47,6 +48,8 @@ static void print_json(const char *path, const struct check_result *res)
 	add(object, "image-end-offset", res->end_offset);
 	add(object, "corruptions", res->corruptions);
 	add(object, "leaks", res->leaks);
+	add(object, "corruptions-fixed", res->corruptions_fixed);
+	add(object, "leaks-fixed", res->leaks_fixed);
 	add(object, "total-clusters", res->total_clusters);
 	add(object, "allocated-clusters", res->allocated_clusters);
 	add(object, "fragmented-clusters", res->fragmented_clusters);
@@ -56,6 +59,12 @@ static void print_json(const char *path, const struct check_result *res)
 
 static void print_text(const struct check_result *res)
 {
+	if (res->corruptions_fixed || res->leaks_fixed)
+		printf("The following inconsistencies were found and repaired:\n\n"
+		       "    %llu leaked clusters\n"
+		       "    %llu corruptions\n\n"
+		       "Double checking the fixed image now...\n",
+		       res->leaks_fixed, res->corruptions_fixed);
 	if (!res->corruptions && !res->leaks && !res->errors)
 		puts("No errors were found on the image.");
 	if (res->corruptions)
@@ -79,28 +88,41 @@ static void print_text(const struct check_result *res)
 		printf("Image end offset: %llu\n", res->end_offset);
 }
 
+/* Check, and repair if that is wanted. Return: the exit status if it came to no end, or 0. */
+static int check(const struct args *args, uint64_t memory, enum repair fix,
+		 struct check_result *res)
+{
+	struct bare bare;
+	int ret = fix ? bare_open_write(args->word[0], &bare)
+		      : bare_open(args->word[0], args_has(args, 'U'), &bare);
+
+	if (ret)
+		return ret == BARE_FOREIGN ? CHECK_FOREIGN : CHECK_FAILED;
+	ret = fix ? repair_image(&bare, memory, fix, res) : check_image(&bare, memory, res);
+	bare_close(&bare);
+	return ret ? CHECK_FAILED : 0;
+}
+
 static int run(const struct args *args)
 {
-	struct check_result res;
-	const char *memory = args_value(args, OPT_MEMORY);
+	const char *memory = args_value(args, OPT_MEMORY), *what = args_value(args, 'r');
+	enum repair fix = REPAIR_NOTHING;
 	uint64_t bytes = CHECK_MEMORY;
-	struct bare bare;
+	struct check_result res;
 	int ret;
 
 	if (memory && (size_parse(memory, &bytes) || bytes < CHECK_MEMORY_LEAST))
 		return usage_error(args->verb, "check: \"%s\" is no size of 4K or more", memory);
-	if (args_has(args, 'r')) {
-		say("repairing comes with writing and is not served yet; qemu-img check -r does it "
-		    "while the image is not attached");
-		return CHECK_FAILED;
-	}
-	ret = bare_open(args->word[0], args_has(args, 'U'), &bare);
+	if (what)
+		fix = strcmp(what, "all") ? REPAIR_LEAKS : REPAIR_ALL;
+	if (fix == REPAIR_LEAKS && strcmp(what, "leaks"))
+		return usage_error(args->verb, "check: -r takes leaks or all, not \"%s\"", what);
+	if (fix && args_has(args, 'U'))
+		return usage_error(args->verb, "check: -r is not for an image that another program "
+					       "uses: no -U with it");
+	ret = check(args, bytes, fix, &res);
 	if (ret)
-		return ret == BARE_FOREIGN ? CHECK_FOREIGN : CHECK_FAILED;
-	ret = check_image(&bare, bytes, &res);
-	bare_close(&bare);
-	if (ret)
-		return CHECK_FAILED;
+		return ret;
 	fflush(stderr);
 	if (args_has(args, 'J'))
 		print_json(args->word[0], &res);

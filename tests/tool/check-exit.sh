@@ -118,4 +118,3 @@ both 1 image
 status 1 qcowctl check nothing
 status 1 qcowctl check
 status 1 qcowctl check --nonsense image
-status 1 qcowctl check -r all image

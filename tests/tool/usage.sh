@@ -82,5 +82,6 @@ completes '--backing-format' attach --ba
 completes 'qcow2' attach -f q
 completes 'raw' attach -r -f r
 completes 'image' info im
+completes 'leaks' check -r l
 completes 'STATE' list -o STA
 completes '' list x
