@@ -13,15 +13,6 @@ static const struct q2_disk_feature_name feature_names[] = {
 /* As QEMU: with small clusters they would leave no room for the backing file's name. */
 #define FEATURE_NAMES_ABOVE 4096U
 
-/* Where everything goes, in clusters. */
-struct layout {
-	u64 table;  /* clusters of the refcount table */
-	u64 blocks; /* refcount blocks */
-	u64 l1_size;
-	u64 l1; /* clusters of the L1 table */
-	u64 clusters;
-};
-
 static int check_options(const struct new_image *image)
 {
 	u32 least = image->extended_l2 ? Q2_EXTL2_MIN_CLUSTER_BITS : Q2_MIN_CLUSTER_BITS;
@@ -29,6 +20,9 @@ static int check_options(const struct new_image *image)
 	if (image->cluster_bits < least || image->cluster_bits > Q2_MAX_CLUSTER_BITS)
 		return say("cluster_size must be from %u to 2M%s", 1U << least,
 			   image->extended_l2 ? " with extended_l2" : "");
+	if (image->preallocation != PREALLOC_OFF && image->backing && !image->extended_l2)
+		return say("preallocation with a backing file needs extended_l2=on: without "
+			   "subclusters the clusters would hide the backing file");
 	if (image->version >= 3)
 		return 0;
 	if (image->extended_l2)
@@ -42,26 +36,37 @@ static int check_options(const struct new_image *image)
 	return 0;
 }
 
-static int plan(const struct q2_header *hdr, const struct q2_geometry *geo, struct layout *layout)
+static int lay_out(struct image_plan *plan)
 {
-	u64 entries = geo->cluster_size / sizeof(u64), before;
+	const struct q2_geometry *geo = &plan->geo;
+	u64 entries = geo->cluster_size / sizeof(u64), before, clusters = 0;
+	u64 l1_size = DIV_ROUND_UP_ULL(plan->hdr.size, q2_l2_coverage(geo));
 
-	layout->l1_size = DIV_ROUND_UP_ULL(hdr->size, q2_l2_coverage(geo));
-	if (layout->l1_size > Q2_MAX_L1_BYTES / sizeof(u64))
+	if (l1_size > Q2_MAX_L1_BYTES / sizeof(u64))
 		return say(
 			"a disk of %llu bytes is too large for clusters of %u bytes; give a larger "
 			"cluster_size",
-			hdr->size, geo->cluster_size);
-	layout->l1 = DIV_ROUND_UP_ULL(layout->l1_size, entries);
-	layout->table = 1;
-	layout->blocks = 1;
+			plan->hdr.size, geo->cluster_size);
+	plan->hdr.l1_size = l1_size;
+	plan->l1 = DIV_ROUND_UP_ULL(l1_size, entries);
+	if (plan->image->preallocation != PREALLOC_OFF) {
+		plan->l2 = l1_size;
+		plan->data = DIV_ROUND_UP_ULL(plan->hdr.size, geo->cluster_size);
+	}
+	plan->table = 1;
+	plan->blocks = 1;
 	/* The refcounts count themselves: grow until they have room for all. */
 	do {
-		before = layout->clusters;
-		layout->clusters = 1 + layout->table + layout->blocks + layout->l1;
-		layout->blocks = DIV_ROUND_UP_ULL(layout->clusters, 1ULL << geo->refblock_bits);
-		layout->table = DIV_ROUND_UP_ULL(layout->blocks, entries);
-	} while (layout->clusters != before);
+		before = clusters;
+		clusters = 1 + plan->table + plan->blocks + plan->l1 + plan->l2 + plan->data;
+		plan->blocks = DIV_ROUND_UP_ULL(clusters, 1ULL << geo->refblock_bits);
+		plan->table = DIV_ROUND_UP_ULL(plan->blocks, entries);
+	} while (clusters != before);
+	if (plan->table << geo->cluster_bits > Q2_MAX_REFTABLE_BYTES)
+		return say("storage for %llu bytes needs a refcount table of more than %u MiB; "
+			   "give a larger cluster_size",
+			   plan->hdr.size, Q2_MAX_REFTABLE_BYTES >> 20);
+	plan->bytes = clusters << geo->cluster_bits;
 	return 0;
 }
 
@@ -127,51 +132,103 @@ static int write_cluster_0(const struct new_image *image, struct q2_header *hdr,
 	return 0;
 }
 
-static void write_refcounts(const struct layout *layout, const struct q2_header *hdr,
-			    const struct q2_geometry *geo, u8 *buf)
+/* Words of a table whose entries are consecutive clusters from @first on, which ends after @nr. */
+static void fill_words(const struct q2_geometry *geo, void *buf, u64 index, u64 first, u64 nr,
+		       u64 flags)
 {
-	__be64 *table = (__be64 *)(buf + hdr->refcount_table_offset);
-	u64 first = 1 + layout->table, i;
-	u8 *blocks = buf + (first << geo->cluster_bits);
+	__be64 *words = buf;
+	u64 entries = geo->cluster_size / sizeof(u64), i;
 
-	for (i = 0; i < layout->blocks; i++)
-		table[i] = cpu_to_be64((first + i) << geo->cluster_bits);
-	for (i = 0; i < layout->clusters; i++)
-		q2_refcount_set(geo, blocks + ((i >> geo->refblock_bits) << geo->cluster_bits),
-				i & ((1U << geo->refblock_bits) - 1), 1);
+	for (i = 0; i < entries && index + i < nr; i++)
+		words[i] = cpu_to_be64((first + index + i) << geo->cluster_bits | flags);
 }
 
-void *new_image_build(const struct new_image *image, size_t *len)
+static void fill_refblock(const struct image_plan *plan, void *buf, u64 first)
 {
-	struct layout layout = {0};
-	struct q2_geometry geo;
-	struct q2_header hdr;
-	void *buf;
+	const struct q2_geometry *geo = &plan->geo;
+	u64 end = DIV_ROUND_UP_ULL(plan->bytes, geo->cluster_size);
+	u32 i;
 
+	for (i = 0; i < 1U << geo->refblock_bits && first + i < end; i++)
+		q2_refcount_set(geo, buf, i, 1);
+}
+
+/*
+ * Each guest cluster has a host cluster. With subclusters none of them is
+ * allocated yet: what is below shows, and nothing has to be zeroed.
+ */
+static void fill_l2(const struct image_plan *plan, void *buf, u64 first, u64 data)
+{
+	const struct q2_geometry *geo = &plan->geo;
+	u32 each = 1U << (geo->l2_entry_bits - 3), i;
+	u64 flags = Q2_COPIED;
+	__be64 *words = buf;
+
+	if (plan->image->zero_flags && !geo->extended_l2)
+		flags |= Q2_L2_ZERO;
+	for (i = 0; i < 1U << geo->l2_bits && first + i < plan->data; i++)
+		words[i * each] = cpu_to_be64((data + first + i) << geo->cluster_bits | flags);
+}
+
+static void fill_cluster(const struct image_plan *plan, u64 cluster, void *buf)
+{
+	const struct q2_geometry *geo = &plan->geo;
+	u64 entries = geo->cluster_size / sizeof(u64), blocks = 1 + plan->table;
+	u64 l1 = blocks + plan->blocks, l2 = l1 + plan->l1, data = l2 + plan->l2;
+
+	memset(buf, 0, geo->cluster_size);
+	if (!cluster)
+		memcpy(buf, plan->cluster_0, geo->cluster_size);
+	else if (cluster < blocks)
+		fill_words(geo, buf, (cluster - 1) * entries, blocks, plan->blocks, 0);
+	else if (cluster < l1)
+		fill_refblock(plan, buf, (cluster - blocks) << geo->refblock_bits);
+	else if (cluster < l2)
+		fill_words(geo, buf, (cluster - l1) * entries, l2, plan->l2, Q2_COPIED);
+	else if (cluster < data)
+		fill_l2(plan, buf, (cluster - l2) << geo->l2_bits, data);
+}
+
+void image_plan_bytes(const struct image_plan *plan, u64 offset, void *buf, size_t len)
+{
+	u32 size = plan->geo.cluster_size;
+	u8 *to = buf;
+
+	for (; len; len -= size, offset += size, to += size)
+		fill_cluster(plan, offset >> plan->geo.cluster_bits, to);
+}
+
+int image_plan_make(const struct new_image *image, struct image_plan *plan)
+{
+	struct q2_header *hdr = &plan->hdr;
+
+	*plan = (struct image_plan){.image = image};
 	if (check_options(image))
-		return NULL;
-	fill_header(image, &hdr);
-	q2_header_geometry(&hdr, &geo);
-	if (plan(&hdr, &geo, &layout))
-		return NULL;
-	hdr.refcount_table_offset = geo.cluster_size;
-	hdr.refcount_table_clusters = layout.table;
-	hdr.l1_size = layout.l1_size;
-	if (layout.l1_size)
-		hdr.l1_offset = (1 + layout.table + layout.blocks) << geo.cluster_bits;
+		return -1;
+	fill_header(image, hdr);
+	q2_header_geometry(hdr, &plan->geo);
+	if (lay_out(plan))
+		return -1;
+	hdr->refcount_table_offset = plan->geo.cluster_size;
+	hdr->refcount_table_clusters = plan->table;
+	if (hdr->l1_size)
+		hdr->l1_offset = (1 + plan->table + plan->blocks) << hdr->cluster_bits;
+	plan->meta_bytes = plan->bytes - (plan->data << hdr->cluster_bits);
+	if (!plan->l2) {
+		/* The last cluster need not be there whole. */
+		plan->meta_bytes = ((1 + plan->table + plan->blocks) << hdr->cluster_bits) +
+				   hdr->l1_size * sizeof(u64);
+		plan->bytes = plan->meta_bytes;
+	}
+	plan->cluster_0 = xalloc(plan->geo.cluster_size);
+	if (!write_cluster_0(image, hdr, plan->cluster_0))
+		return 0;
+	image_plan_free(plan);
+	return -1;
+}
 
-	buf = kvzalloc(round_up(layout.clusters << geo.cluster_bits, 4096ULL), GFP_KERNEL);
-	if (!buf) {
-		say("out of memory");
-		return NULL;
-	}
-	if (write_cluster_0(image, &hdr, buf)) {
-		kvfree(buf);
-		return NULL;
-	}
-	write_refcounts(&layout, &hdr, &geo, buf);
-	/* The last cluster need not be there whole. */
-	*len = ((1 + layout.table + layout.blocks) << geo.cluster_bits) +
-	       layout.l1_size * sizeof(u64);
-	return buf;
+void image_plan_free(struct image_plan *plan)
+{
+	free(plan->cluster_0);
+	plan->cluster_0 = NULL;
 }

@@ -6,9 +6,7 @@
 #ifndef QCOWCTL_STORE_H
 #define QCOWCTL_STORE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <sys/stat.h>
+#include "new-image.h"
 
 /**
  * store_image() - store the bytes of a new image
@@ -16,11 +14,10 @@
  *        made durable and renamed; one that is there is replaced, keeping its
  *        owner and mode, unless a program uses it as an image. On a block device
  *        the header goes away first and comes back last.
- * @bytes: from kvmalloc(), with zeroes behind them up to a multiple of 4096
- * @len: bytes
+ * @plan: the image
  *
  * Return: 0, or -1 after having said why not.
  */
-int store_image(const char *path, const void *bytes, size_t len);
+int store_image(const char *path, const struct image_plan *plan);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qcowctl create: an empty image, or an empty overlay. */
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bare.h"
@@ -128,7 +129,20 @@ static int set_backing_format(struct wish *wish, const char *value)
 
 static int set_preallocation(struct wish *wish, const char *value)
 {
-	return strcmp(value, "off") ? -1 : 0;
+	static const char *const names[] = {
+		[PREALLOC_OFF] = "off",
+		[PREALLOC_METADATA] = "metadata",
+		[PREALLOC_FALLOC] = "falloc",
+		[PREALLOC_FULL] = "full",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		wish->image.preallocation = i;
+		if (!strcmp(value, names[i]))
+			return 0;
+	}
+	return -1;
 }
 
 static const struct image_option image_options[] = {
@@ -139,7 +153,7 @@ static const struct image_option image_options[] = {
 	{"lazy_refcounts", set_lazy_refcounts, "on or off"},
 	{"extended_l2", set_extended_l2, "on or off"},
 	{"compression_type", set_compression_type, "zlib or zstd"},
-	{"preallocation", set_preallocation, "off for now: storage in advance comes with writing"},
+	{"preallocation", set_preallocation, "off, metadata, falloc or full"},
 	{"size", set_size, "a size like 10G"},
 	{"backing_file", set_backing, "a name of 1 to 1023 bytes"},
 	{"backing_fmt", set_backing_format, "qcow2 or raw"},
@@ -258,19 +272,34 @@ static int check_wish(const struct args *args, struct wish *wish)
 	return 0;
 }
 
+/* A block device holds old bytes: clusters that have storage on it must not show them. */
+static int storage_of_device(const char *path, struct new_image *image)
+{
+	struct stat st;
+
+	if (image->preallocation != PREALLOC_METADATA || stat(path, &st) || !S_ISBLK(st.st_mode))
+		return 0;
+	if (image->version < 3)
+		return say("%s: preallocation=metadata on a block device needs compat=1.1, whose "
+			   "clusters can read zeroes whatever the device holds",
+			   path);
+	image->zero_flags = true;
+	return 0;
+}
+
 static int create(const struct args *args, struct wish *wish)
 {
-	void *bytes;
-	size_t len;
+	struct image_plan plan;
 	int ret;
 
 	if (wish->image.backing && !args_has(args, 'u') && look_at_backing(wish, args->word[0]))
 		return STATUS_FAILED;
-	bytes = new_image_build(&wish->image, &len);
-	if (!bytes)
+	if (storage_of_device(args->word[0], &wish->image))
 		return STATUS_FAILED;
-	ret = store_image(args->word[0], bytes, len);
-	kvfree(bytes);
+	if (image_plan_make(&wish->image, &plan))
+		return STATUS_FAILED;
+	ret = store_image(args->word[0], &plan);
+	image_plan_free(&plan);
 	return ret ? STATUS_FAILED : STATUS_DONE;
 }
 
@@ -324,7 +353,8 @@ const struct verb verb_create = {
 		       "  refcount_bits=N            1 to 64 (16)\n"
 		       "  lazy_refcounts=on|off      (off)\n"
 		       "  compression_type=zlib|zstd (zlib)\n"
-		       "  preallocation=off\n"
+		       "  preallocation=off|metadata|falloc|full\n"
+		       "                             storage from the start (off)\n"
 		       "  size=, backing_file=, backing_fmt= say what SIZE, -b and -F say",
 	.options = options,
 	.complete = "file",

@@ -18,7 +18,7 @@ wrong 'needs -b' -F raw image 1M
 wrong 'backing_fmt must be qcow2 or raw, not vmdk' -b base -F vmdk image 1M
 wrong 'protocol' -b nbd:localhost:10809 -F raw image 1M
 wrong 'protocol' -b 'json:{}' -F raw image 1M
-wrong 'preallocation must be off' -o preallocation=full image 1M
+wrong 'preallocation must be off, metadata, falloc or full, not some' -o preallocation=some image 1M
 wrong 'encrypted images are not served' -o encryption=on image 1M
 wrong 'encrypted images are not served' -o encrypt.format=luks image 1M
 wrong 'external data files are not served' -o data_file=x image 1M
