@@ -20,10 +20,15 @@ static const struct option_spec options[] = {
 	{},
 };
 
+/* 128 KiB, of subclusters as large as most blocks and pages. */
+#define OVERLAY_CLUSTER_BITS 17
+
 /* What -o and the arguments ask for. */
 struct wish {
 	struct new_image image;
 	bool has_size;
+	bool has_cluster_size;
+	bool has_extended_l2;
 };
 
 /**
@@ -70,6 +75,7 @@ static int set_cluster_size(struct wish *wish, const char *value)
 	if (size_parse(value, &bytes) || !is_power_of_2(bytes) || bytes > 1ULL << 31)
 		return -1;
 	wish->image.cluster_bits = ilog2(bytes);
+	wish->has_cluster_size = true;
 	return 0;
 }
 
@@ -90,6 +96,7 @@ static int set_lazy_refcounts(struct wish *wish, const char *value)
 
 static int set_extended_l2(struct wish *wish, const char *value)
 {
+	wish->has_extended_l2 = true;
 	return set_bool(&wish->image.extended_l2, value);
 }
 
@@ -252,6 +259,24 @@ static int look_at_backing(struct wish *wish, const char *image)
 	return ret;
 }
 
+/*
+ * An overlay is written in small pieces over what is below. With subclusters of 4 KiB
+ * a first write copies nothing or little, and in clusters of 128 KiB the tables are no
+ * larger than those of plain clusters of 64 KiB (see the manual). Who gives a cluster
+ * size gets plain clusters, as from QEMU, unless subclusters are asked for.
+ */
+static void choose_for_overlay(struct wish *wish)
+{
+	struct new_image *image = &wish->image;
+
+	if (!image->backing || image->version < 3 || wish->has_cluster_size)
+		return;
+	if (wish->has_extended_l2 && !image->extended_l2)
+		return;
+	image->extended_l2 = true;
+	image->cluster_bits = OVERLAY_CLUSTER_BITS;
+}
+
 static int check_wish(const struct args *args, struct wish *wish)
 {
 	const struct new_image *image = &wish->image;
@@ -333,6 +358,7 @@ static int run(const struct args *args)
 		list = longer;
 	}
 	status = read_wish(args, &wish, list) ? STATUS_USAGE : check_wish(args, &wish);
+	choose_for_overlay(&wish);
 	if (!status)
 		status = create(args, &wish);
 	free(list);
@@ -347,9 +373,11 @@ const struct verb verb_create = {
 		       "file. A file\n"
 		       "that is there is replaced, unless it is in use. Options of -o:\n"
 		       "  compat=1.1|0.10            version of the format (1.1)\n"
-		       "  cluster_size=SIZE          512 to 2M (64k)\n"
+		       "  cluster_size=SIZE          512 to 2M (64k; 128k for an overlay)\n"
 		       "  extended_l2=on|off         clusters in 32 parts that are copied one by "
-		       "one (off)\n"
+		       "one\n"
+		       "                             (off; on for an overlay, if no cluster_size "
+		       "is given)\n"
 		       "  refcount_bits=N            1 to 64 (16)\n"
 		       "  lazy_refcounts=on|off      (off)\n"
 		       "  compression_type=zlib|zstd (zlib)\n"

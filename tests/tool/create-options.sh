@@ -66,7 +66,8 @@ for cluster in 512 4k 64k; do
 		done
 	done
 done
-case_ backing_file=base.qcow2,backing_fmt=qcow2 ''
+case_ backing_file=base.qcow2,backing_fmt=qcow2,extended_l2=off ''
+case_ extended_l2=on,cluster_size=128k '' -b base.qcow2 -F qcow2
 case_ '' '' -b base.qcow2
 case_ '' 1M -b base.qcow2
 case_ '' '' -b nothing -F raw
