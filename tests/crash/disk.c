@@ -199,6 +199,34 @@ int disk_write_guest(struct disk *disk, u64 offset, const void *buf, u64 len)
 	return write_at(disk, offset, buf, len, true);
 }
 
+int disk_write_fua(struct disk *disk, u64 offset, const void *buf, u64 len)
+{
+	size_t i;
+
+	disk_write_guest(disk, offset, buf, len);
+	pthread_mutex_lock(&disk->lock);
+	disk->nr_log--;
+	free(disk->log[disk->nr_log].data);
+	memcpy(disk->durable + offset, buf, len);
+	disk->durable_size = max(disk->durable_size, offset + len);
+	/* Nothing older comes back over it. */
+	for (i = 0; i < disk->nr_log; i++) {
+		struct disk_entry *e = &disk->log[i];
+		u64 start = max(offset, e->offset), end = min(offset + len, e->offset + e->len);
+
+		if (start >= end)
+			continue;
+		if (!e->data) {
+			e->data = xalloc(e->len);
+			memset(e->data, disk->junk, e->len);
+		}
+		memcpy(e->data + (start - e->offset), (const u8 *)buf + (start - offset),
+		       end - start);
+	}
+	pthread_mutex_unlock(&disk->lock);
+	return 0;
+}
+
 static int disk_flush(struct q2_file *file)
 {
 	struct disk *disk = container_of(file, struct disk, file);

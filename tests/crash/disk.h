@@ -59,6 +59,9 @@ void disk_free(struct disk *disk);
 /* The same as q2_file_write(), for guest data: tells them apart. */
 int disk_write_guest(struct disk *disk, u64 offset, const void *buf, u64 len);
 
+/* A write that is durable when it ends. What was written before and is not durable stays so. */
+int disk_write_fua(struct disk *disk, u64 offset, const void *buf, u64 len);
+
 /* What kind of request fails. */
 enum fault_kind {
 	FAULT_NONE,

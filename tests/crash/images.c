@@ -138,7 +138,7 @@ static void make_base(struct image_set *set, struct rng *rng)
 {
 	const struct image_config *c = set->config;
 	const char *raw = path_of(c, "base.raw"), *base = path_of(c, "base.qcow2");
-	const char *mid = path_of(c, "mid.qcow2");
+	unsigned int mids = c->backing == BACKING_DEEP ? MAX_LAYERS - 2 : 1;
 	u64 size = c->size, i;
 	u8 *data;
 
@@ -166,13 +166,15 @@ static void make_base(struct image_set *set, struct rng *rng)
 			 "cluster_size=8192", raw, base, NULL);
 	unlink(raw);
 	load_layer(set, base, false);
-	if (c->backing == BACKING_CHAIN) {
+	for (i = 0; i < mids && c->backing >= BACKING_CHAIN; i++) {
+		const char *mid = path_of(c, text("mid%llu.qcow2", i));
 		struct image_config half = *c;
 
 		half.cluster = 4096;
-		qemu_run(true, "qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "qcow2",
-			 "-o", "cluster_size=4096", mid, NULL);
-		fill(&half, mid, size, rng, V_BASE, 8, false);
+		qemu_run(true, "qemu-img", "create", "-q", "-f", "qcow2", "-b",
+			 set->layers[set->nr - 1].path, "-F", "qcow2", "-o", "cluster_size=4096",
+			 mid, NULL);
+		fill(&half, mid, size, rng, V_MID + i, 8, false);
 		load_layer(set, mid, false);
 	}
 }

@@ -12,6 +12,7 @@ enum backing {
 	BACKING_SHORT, /* qcow2, compressed, shorter */
 	BACKING_LONG,  /* qcow2, longer */
 	BACKING_CHAIN, /* two layers of qcow2 */
+	BACKING_DEEP,  /* as many as there may be */
 };
 
 /**
@@ -46,7 +47,7 @@ struct image_config {
 	bool empty;
 };
 
-#define MAX_LAYERS 3
+#define MAX_LAYERS 6
 #define MAX_SNAPSHOTS 2
 
 /**

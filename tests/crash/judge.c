@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Verdicts on images. */
 #include <unistd.h>
-#include "fsck.h"
 #include "judge.h"
 #include "qemu.h"
 
@@ -12,8 +11,7 @@ void judge_ask_every(unsigned long n)
 	ask_every = n;
 }
 
-/* The bytes, kept for whoever looks into a failure. */
-static const char *keep(const u8 *data, u64 size)
+const char *judge_keep(const u8 *data, u64 size)
 {
 	const char *path = text("%s/failed.qcow2", sim.dir);
 
@@ -21,9 +19,7 @@ static const char *keep(const u8 *data, u64 size)
 	return path;
 }
 
-/* What qemu-img says, and shows; @versions are what we read. */
-static void ask_qemu(const struct image_set *set, const u8 *data, u64 size, const u32 *versions,
-		     const struct fsck *fsck)
+void judge_qemu(const u8 *data, u64 size, const u32 *versions, const struct fsck *fsck)
 {
 	const char *path = text("%s/state.qcow2", sim.dir), *raw = text("%s/state.raw", sim.dir);
 	u64 bytes, i;
@@ -34,7 +30,11 @@ static void ask_qemu(const struct image_set *set, const u8 *data, u64 size, cons
 	status = qemu_run(false, "qemu-img", "check", "-f", "qcow2", path, NULL);
 	if (status != (fsck->corruptions ? 2 : fsck->leaks ? 3 : 0))
 		FAIL("qemu-img check says %d, ours: %lu corruptions, %lu leaks: %s (%s)", status,
-		     fsck->corruptions, fsck->leaks, fsck->first, keep(data, size));
+		     fsck->corruptions, fsck->leaks, fsck->first, judge_keep(data, size));
+	if (!versions) {
+		unlink(path);
+		return;
+	}
 	qemu_run(true, "qemu-img", "convert", "-f", "qcow2", "-O", "raw", path, raw, NULL);
 	shown = file_read(raw, &bytes);
 	for (i = 0; i < bytes / SECTOR; i++) {
@@ -42,16 +42,15 @@ static void ask_qemu(const struct image_set *set, const u8 *data, u64 size, cons
 
 		if (version != versions[i])
 			FAIL("sector %llu: qemu-img shows %d, we %d (%s)", i, (int)version,
-			     (int)versions[i], keep(data, size));
+			     (int)versions[i], judge_keep(data, size));
 	}
 	free(shown);
 	unlink(raw);
 	unlink(path);
 }
 
-/* Open what is there, go on for a while, close. */
-static void go_on(const struct image_set *set, const struct disk_state *state, const u32 *versions,
-		  u32 last, struct rng *rng)
+void judge_go_on(const struct image_set *set, const struct disk_state *state, const u32 *versions,
+		 u32 last, struct rng *rng)
 {
 	struct disk *disk =
 		disk_create(state->data, state->size,
@@ -74,7 +73,7 @@ static void go_on(const struct image_set *set, const struct disk_state *state, c
 	fsck_run(disk->live, disk->size, &fsck);
 	if (fsck.corruptions)
 		FAIL("gone on with after a power cut: %s (%s)", fsck.first,
-		     keep(disk->live, disk->size));
+		     judge_keep(disk->live, disk->size));
 	if (fsck.snapshots != set->snapshots_hash)
 		FAIL("gone on with after a power cut: a snapshot has changed");
 	CHECK(!guest_open(&g, set, disk, model, 0, false));
@@ -84,27 +83,22 @@ static void go_on(const struct image_set *set, const struct disk_state *state, c
 	disk_free(disk);
 }
 
-void judge_state(const struct image_set *set, const struct disk_state *state,
-		 const struct model *model, u64 floor, struct rng *rng)
+u32 *judge_read(const struct image_set *set, const struct disk_state *state, struct fsck *fsck)
 {
-	u64 nr = image_top(set)->guest / SECTOR, i;
+	u64 nr = image_top(set)->guest / SECTOR;
 	u32 *versions = xalloc(nr * sizeof(*versions));
-	struct disk_fault fault;
 	struct disk *disk;
 	struct guest g;
-	struct fsck fsck;
 	int ret;
 
-	sim_judging = true;
-	disk_fault_pause(&fault);
 	sim_count.states++;
-	fsck_run(state->data, state->size, &fsck);
-	if (fsck.corruptions)
-		FAIL("after a power cut (%s): %s (%s)", state->how, fsck.first,
-		     keep(state->data, state->size));
-	if (fsck.snapshots != set->snapshots_hash)
+	fsck_run(state->data, state->size, fsck);
+	if (fsck->corruptions)
+		FAIL("after a power cut (%s): %s (%s)", state->how, fsck->first,
+		     judge_keep(state->data, state->size));
+	if (fsck->snapshots != set->snapshots_hash)
 		FAIL("after a power cut (%s) a snapshot has changed (%s)", state->how,
-		     keep(state->data, state->size));
+		     judge_keep(state->data, state->size));
 	disk = disk_create(state->data, state->size, state->size, false);
 	disk->readonly = true;
 	CHECK(!guest_open(&g, set, disk, NULL, 0, false));
@@ -113,16 +107,30 @@ void judge_state(const struct image_set *set, const struct disk_state *state,
 	disk_free(disk);
 	if (ret)
 		FAIL("after a power cut (%s) a read fails: %d", state->how, ret);
+	return versions;
+}
+
+void judge_state(const struct image_set *set, const struct disk_state *state,
+		 const struct model *model, u64 floor, struct rng *rng)
+{
+	u64 nr = image_top(set)->guest / SECTOR, i;
+	struct disk_fault fault;
+	struct fsck fsck;
+	u32 *versions;
+
+	sim_judging = true;
+	disk_fault_pause(&fault);
+	versions = judge_read(set, state, &fsck);
 	for (i = 0; i < nr; i++) {
 		if (!model_may_survive(model, i, versions[i], floor))
 			FAIL("after a power cut (%s) sector %llu shows %d; at floor %llu, %s (%s)",
 			     state->how, i, (int)versions[i], floor, model_describe(model, i),
-			     keep(state->data, state->size));
+			     judge_keep(state->data, state->size));
 	}
 	if (ask_every && rng_one_in(rng, ask_every))
-		ask_qemu(set, state->data, state->size, versions, &fsck);
+		judge_qemu(state->data, state->size, versions, &fsck);
 	if (rng_one_in(rng, 4))
-		go_on(set, state, versions, model->last, rng);
+		judge_go_on(set, state, versions, model->last, rng);
 	free(versions);
 	disk_fault_resume(&fault);
 	sim_judging = false;
@@ -153,9 +161,9 @@ void judge_closed(const struct image_set *set, struct disk *disk, const struct m
 	fsck_run(disk->live, disk->size, &fsck);
 	if (fsck.corruptions || (fsck.leaks && !leaks))
 		FAIL("after the close: %lu corruptions, %lu leaks: %s (%s)", fsck.corruptions,
-		     fsck.leaks, fsck.first, keep(disk->live, disk->size));
+		     fsck.leaks, fsck.first, judge_keep(disk->live, disk->size));
 	if (fsck.snapshots != set->snapshots_hash)
-		FAIL("a snapshot has changed (%s)", keep(disk->live, disk->size));
+		FAIL("a snapshot has changed (%s)", judge_keep(disk->live, disk->size));
 	CHECK(!guest_open(&g, set, disk, NULL, 0, false));
 	ret = guest_read(&g, 0, nr * SECTOR, versions);
 	guest_close(&g);
@@ -164,13 +172,13 @@ void judge_closed(const struct image_set *set, struct disk *disk, const struct m
 	for (i = 0; i < nr; i++) {
 		if (!model_may_read(model, i, versions[i]))
 			FAIL("after the close sector %llu shows %d; %s (%s)", i, (int)versions[i],
-			     model_describe(model, i), keep(disk->live, disk->size));
+			     model_describe(model, i), judge_keep(disk->live, disk->size));
 	}
 	if (qemu) {
 		const char *path = text("%s/closed.qcow2", sim.dir);
 		const char *raw = text("%s/closed.raw", sim.dir);
 
-		ask_qemu(set, disk->live, disk->size, versions, &fsck);
+		judge_qemu(disk->live, disk->size, versions, &fsck);
 		file_write(path, disk->live, disk->size);
 		for (i = 0; i < set->config->snapshots; i++) {
 			u64 size;

@@ -2,41 +2,6 @@
 /* The model of the guest's disk. */
 #include "model.h"
 
-#define MAGIC 0x71c0777200000000ULL
-
-void stamp(u8 *buf, u64 sector, u32 version)
-{
-	u64 even = (sector + 1) * 0x9e3779b97f4a7c15ULL, odd = MAGIC | version;
-	u64 words[SECTOR / 8];
-	unsigned int i;
-
-	if (version == V_ZERO)
-		even = odd = 0;
-	for (i = 0; i < SECTOR / 8; i += 2) {
-		words[i] = even;
-		words[i + 1] = odd;
-	}
-	memcpy(buf, words, SECTOR);
-}
-
-u32 stamp_read(const u8 *buf, u64 sector)
-{
-	u64 words[SECTOR / 8];
-	unsigned int i;
-
-	memcpy(words, buf, SECTOR);
-	for (i = 2; i < SECTOR / 8; i++) {
-		if (words[i] != words[i & 1])
-			return V_BROKEN;
-	}
-	if (!words[0] && !words[1])
-		return V_ZERO;
-	if (words[0] != (sector + 1) * 0x9e3779b97f4a7c15ULL ||
-	    (words[1] & ~0xffffffffULL) != MAGIC)
-		return V_BROKEN;
-	return (u32)words[1];
-}
-
 static void add(struct sector *s, u32 version, u64 end)
 {
 	if (s->nr == s->room) {

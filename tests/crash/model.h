@@ -2,22 +2,13 @@
 /*
  * What each sector of the guest's disk may hold: its versions, and since when.
  *
- * The bytes of a sector tell its number and a version, so a sector of another
- * place or of an older owner is seen at once. Version 0 is zeroes.
+ * The bytes of a sector tell its number and a version (stamp.h), so a sector of
+ * another place or of an older owner is seen at once. Version 0 is zeroes.
  */
 #ifndef Q2_SIM_MODEL_H
 #define Q2_SIM_MODEL_H
 
 #include "sim.h"
-
-#define V_ZERO 0U
-#define V_BASE 1U	 /* of the backing file */
-#define V_TOP 2U	 /* of the image before the test; + number of snapshots taken before */
-#define V_FIRST 100U	 /* the first that a test writes */
-#define V_BROKEN U32_MAX /* no sector of ours, or not of this place */
-
-void stamp(u8 *buf, u64 sector, u32 version);
-u32 stamp_read(const u8 *buf, u64 sector);
 
 struct value {
 	u32 version;

@@ -11,9 +11,9 @@ extern char **environ;
 
 const char *text(const char *fmt, ...)
 {
-	static char ring[64][512];
+	static char ring[1024][512];
 	static unsigned int next;
-	char *buf = ring[next++ % 64];
+	char *buf = ring[next++ % 1024];
 	va_list args;
 
 	va_start(args, fmt);

@@ -9,7 +9,7 @@
  */
 int qemu_run(bool fatal, const char *program, ...);
 int qemu_runv(bool fatal, const char *const *argv);
-/* A printf into memory that lives until the program ends. */
+/* A printf into memory that lives for a thousand more calls. */
 const char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Whole files. */

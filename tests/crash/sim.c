@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* crash-sim: the runner. */
+/* The runner of crash-sim and crash-replay. */
 #include <getopt.h>
 #include <setjmp.h>
 #include <sys/stat.h>
@@ -213,6 +213,7 @@ static void parse(int argc, char **argv)
 			exit(c == 'h' ? 0 : 2);
 		}
 	}
+	sim.args = argv + optind;
 }
 
 int main(int argc, char **argv)
@@ -233,11 +234,7 @@ int main(int argc, char **argv)
 	}
 	do {
 		printf("seed %llu\n", sim.seed);
-		run_sequences();
-		run_space();
-		run_random();
-		run_faults();
-		run_threads();
+		sim_run();
 		images_forget();
 		sim.seed++;
 	} while (sim.seconds && time(NULL) - start < (time_t)sim.seconds && !(bad && sim.stop));

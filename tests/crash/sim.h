@@ -4,8 +4,7 @@
 #define Q2_SIM_H
 
 #include "env.h"
-
-#define SECTOR 512U
+#include "stamp.h"
 
 /**
  * struct sim_options - what was asked for
@@ -15,6 +14,7 @@
  * @qemu_every: each so many states are shown to qemu-img as well; 0: none
  * @only: run tests whose name holds this; NULL: all
  * @dir: scratch folder
+ * @args: what follows the options; ends with NULL
  * @stop: leave after the first failure
  * @verbose: say what is being done
  */
@@ -25,6 +25,7 @@ struct sim_options {
 	unsigned long qemu_every;
 	const char *only;
 	const char *dir;
+	char **args;
 	bool stop;
 	bool verbose;
 };
@@ -81,6 +82,9 @@ void *xalloc(size_t bytes);
 void fault_alloc(unsigned long nth, bool sticky);
 /* None fails and none is counted for a while. */
 void fault_alloc_pause(bool pause);
+
+/* What the program is there for: groups.c, or replay/. Called again and again with --seconds. */
+void sim_run(void);
 
 /* The groups of tests. */
 void run_random(void);
