@@ -241,7 +241,7 @@ int main(int argc, char **argv)
 	if (own_dir)
 		rmdir(sim.dir);
 	printf("%lu guest operations, %lu crash states (%lu gone on with), %lu faults, %lu "
-	       "sequences, %lu runs of qemu-img\n",
+	       "sequences, %lu runs of other programs\n",
 	       sim_count.ops, sim_count.states, sim_count.reopened, sim_count.faults,
 	       sim_count.sequences, sim_count.qemu);
 	printf("%u passed, %u failed\n", passed, bad);
