@@ -161,6 +161,25 @@ static void print_words(char **words, size_t nr)
 	}
 }
 
+/* What the kernel calls the mode, where that is more than read-only and read-write. */
+static void print_mode(char **words, size_t nr)
+{
+	static const struct {
+		const char *word;
+		const char *meaning;
+	} modes[] = {
+		{"mode=out_of_space", "out_of_space: writes wait for room"},
+		{"mode=failed_ro",
+		 "failed_ro: metadata could not be written, or are broken, so nothing more is written"},
+	};
+	size_t i, m;
+
+	for (i = 0; i < nr; i++)
+		for (m = 0; m < sizeof(modes) / sizeof(modes[0]); m++)
+			if (!strcmp(words[i], modes[m].word))
+				printf("  mode       %s\n", modes[m].meaning);
+}
+
 static void print_text(const struct dm_device *device, const struct table *table, char **words,
 		       size_t nr)
 {
@@ -175,6 +194,7 @@ static void print_text(const struct dm_device *device, const struct table *table
 	       device->deferred_remove ? ", goes when closed" : "");
 	if (!device->table)
 		printf("  no table: attaching did not finish\n");
+	print_mode(words, nr);
 	printf("  layers     %zu, the top first\n", table->nr_layers);
 	for (i = table->nr_layers; i--;) {
 		printf("  %8zu   %-5s ", i, table->format[i]);
