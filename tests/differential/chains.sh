@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# shows: chains made at random over all options of the format read as qemu-img says, with many requests in flight on 2 CPUs
+# shows: chains made at random over all options of the format read as qemu-img says, with many requests in flight on 2 CPUs, and many of them are written: qemu-img reads what a model says and finds no fault, the layers below are as they were
 # needs: vm 6.12 6.1 7.2, qemu-utils, python3, timeout 1500
 
 # Most of them on the kernel that most use: 3 of 5, and 1 of 5 on each of the others.

@@ -3,10 +3,10 @@
  * churn DEVICE MODEL SEED OPERATIONS THREADS: writes, reads, discards, zeroes and
  * flushes at random, against a model in memory that is written to MODEL at the end.
  *
- * Each thread owns every THREADS-th block of 512 bytes .. 64 KiB, so writes of
- * different threads meet in one cluster but not in one sector. Requests over
- * whole ranges (discard, zero, large writes) take the device for themselves. A
- * discarded sector may read as before or as zeroes; the model learns which.
+ * Each thread owns every THREADS-th slot of 512 bytes .. 64 KiB, so that writes,
+ * zeroes and discards of different threads meet in one cluster but not in one
+ * sector. Requests over any range take the device for themselves. A discarded
+ * sector may read as before or as zeroes; the model learns which.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +26,7 @@
 static int device;
 static uint64_t size;
 static unsigned char *model;
-static unsigned int threads, unit;
+static unsigned int threads, unit, block = 512;
 static long operations;
 static pthread_rwlock_t whole = PTHREAD_RWLOCK_INITIALIZER;
 
@@ -60,6 +60,8 @@ static void check(struct worker *w, uint64_t offset, uint64_t len)
 
 	if (pread(device, w->buf, len, offset) != (ssize_t)len)
 		die("read", offset, len);
+	if (!memcmp(w->buf, model + offset, len))
+		return;
 	for (i = 0; i < len; i++) {
 		if (w->buf[i] != model[offset + i]) {
 			fprintf(stderr, "churn: byte %llu is %02x, not %02x\n",
@@ -82,44 +84,57 @@ static void put(struct worker *w, uint64_t offset, uint64_t len)
 	memcpy(model + offset, w->buf, len);
 }
 
-/* Any range, alone on the device. */
-static void change_range(struct worker *w)
+/* Zeroes; @mode says whether clusters may go. */
+static void zero(struct worker *w, int mode, uint64_t offset, uint64_t len)
 {
-	uint64_t len = 512 * (1 + next(w) % (MOST / 512)), i;
-	uint64_t offset = 512 * (next(w) % (size / 512));
-	uint64_t range[2];
+	if (fallocate(device, mode | FALLOC_FL_KEEP_SIZE, offset, len))
+		die(mode == FALLOC_FL_PUNCH_HOLE ? "punch" : "zero", offset, len);
+	memset(model + offset, 0, len);
+	check(w, offset, len);
+}
 
-	if (len > size - offset)
-		len = size - offset;
-	range[0] = offset;
-	range[1] = len;
+static void discard(struct worker *w, uint64_t offset, uint64_t len)
+{
+	uint64_t range[2] = {offset, len}, i;
+
+	if (ioctl(device, BLKDISCARD, range))
+		die("discard", offset, len);
+	if (pread(device, w->buf, len, offset) != (ssize_t)len)
+		die("read", offset, len);
+	for (i = 0; i < len; i++) {
+		if (w->buf[i] && w->buf[i] != model[offset + i])
+			die("discard: neither old nor zero", offset + i, 1);
+		model[offset + i] = w->buf[i];
+	}
+}
+
+static void change(struct worker *w, uint64_t offset, uint64_t len)
+{
 	switch (next(w) % 4) {
 	case 0:
 		put(w, offset, len);
 		break;
-	case 1: /* may punch */
-		if (fallocate(device, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len))
-			die("punch", offset, len);
-		memset(model + offset, 0, len);
+	case 1:
+		zero(w, FALLOC_FL_PUNCH_HOLE, offset, len);
 		break;
-	case 2: /* clusters stay */
-		if (fallocate(device, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, len))
-			die("zero", offset, len);
-		memset(model + offset, 0, len);
+	case 2:
+		zero(w, FALLOC_FL_ZERO_RANGE, offset, len);
 		break;
 	case 3:
-		if (ioctl(device, BLKDISCARD, range))
-			die("discard", offset, len);
-		if (pread(device, w->buf, len, offset) != (ssize_t)len)
-			die("read", offset, len);
-		for (i = 0; i < len; i++) {
-			if (w->buf[i] && w->buf[i] != model[offset + i])
-				die("discard: neither old nor zero", offset + i, 1);
-			model[offset + i] = w->buf[i];
-		}
-		return;
+		discard(w, offset, len);
+		break;
 	}
-	check(w, offset, len);
+}
+
+/* Any range, alone on the device. */
+static void change_range(struct worker *w)
+{
+	uint64_t len = block * (1 + next(w) % (MOST / block));
+	uint64_t offset = block * (next(w) % (size / block));
+
+	if (len > size - offset)
+		len = size - offset;
+	change(w, offset, len);
 }
 
 static void *work(void *arg)
@@ -130,7 +145,7 @@ static void *work(void *arg)
 	for (i = 0; i < operations; i++) {
 		uint64_t slots = size / unit / threads;
 		uint64_t offset = (next(w) % slots * threads + w->number) * unit;
-		uint64_t len = 512 * (1 + next(w) % (unit / 512));
+		uint64_t len = block * (1 + next(w) % (unit / block));
 
 		switch (next(w) % 16) {
 		case 0:
@@ -142,9 +157,14 @@ static void *work(void *arg)
 			if (fdatasync(device))
 				die("flush", 0, 0);
 			break;
-		case 2 ... 6:
+		case 2 ... 5:
 			pthread_rwlock_rdlock(&whole);
 			check(w, offset, len);
+			pthread_rwlock_unlock(&whole);
+			break;
+		case 6 ... 8:
+			pthread_rwlock_rdlock(&whole);
+			change(w, offset, next(w) % 2 ? len : unit);
 			pthread_rwlock_unlock(&whole);
 			break;
 		default:
@@ -170,7 +190,12 @@ int main(int argc, char **argv)
 		die(argv[1], 0, 0);
 	operations = atol(argv[4]);
 	threads = atoi(argv[5]);
-	unit = 512 << atol(argv[3]) % 8;
+	if (ioctl(device, BLKSSZGET, &block) || size < block)
+		die(argv[1], 0, 0);
+	for (unit = block << atol(argv[3]) % 8; size / unit < threads && unit > block; unit /= 2)
+		;
+	if (size / unit < threads)
+		threads = size / unit;
 	model = malloc(size);
 	w = calloc(threads, sizeof(*w));
 	for (i = 0; i < threads; i++) {
