@@ -59,7 +59,7 @@ vm_stop() {
 build_guest_programs() {
 	local source out
 	mkdir -p "$1"
-	for source in "$TESTS"/{lib,functional,differential,bench}/*.c; do
+	for source in "$TESTS"/{lib,functional,differential,stress,bench}/*.c; do
 		[ -e "$source" ] || continue
 		out=$1/$(basename "$source" .c)
 		"$HOST_CC" -O2 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -static -pthread -o "$out" "$source" ||
@@ -71,6 +71,6 @@ build_guest_programs() {
 # make_share DIR: what the guest sees as /share.
 make_share() {
 	mkdir -p "$1/tests" "$1/out"
-	cp -r "$TESTS"/{lib,functional,differential,bench} "$1/tests/"
+	cp -r "$TESTS"/{lib,functional,differential,stress,bench} "$1/tests/"
 	build_guest_programs "$1/bin"
 }
