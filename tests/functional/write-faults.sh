@@ -40,7 +40,8 @@ round() {
 	local place=$1 kind=$2 events mode image
 	echo "-- seed $3: $place, $kind fail"
 	RANDOM=$3
-	pool lower $((48 << 20))
+	# xfs wants so much
+	pool lower $(($([ "$place" = xfs ] && echo 320 || echo 48) << 20))
 	good=$(dmsetup table lower)
 	image=/dev/mapper/lower
 	if [ "$place" != block ]; then

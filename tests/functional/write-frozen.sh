@@ -21,7 +21,7 @@ for fs in ext4 xfs btrfs; do
 	rc=0
 	timeout 60 "$BIN/churn" /dev/mapper/other "$SCRATCH/tmpfs/model2" 6 40 2 || rc=1
 	timeout 10 dmsetup status disk || rc=2
-	sleep 2
+	sleep 1
 	kill -0 $churn || rc=3
 	fsfreeze -u "$below"
 	want "$fs: the other device (1), status (2), the load (3)" 0 $rc
