@@ -57,6 +57,7 @@ static void event(struct disk *disk, bool guest, void *arg)
 
 	if (sim_judging || !g->img)
 		return;
+	fault_alloc_pause(true);
 	/* Memory may be asked back, and a guest may read, at any time. */
 	if (rng_one_in(&hook->rng, 6))
 		q2_image_shrink(g->img, ULONG_MAX);
@@ -68,6 +69,19 @@ static void event(struct disk *disk, bool guest, void *arg)
 		hook->quota--;
 		judge_cuts(g, 1);
 	}
+	fault_alloc_pause(false);
+}
+
+/* Copies of what a commit writes cannot be had: it goes another way. */
+static int flush_without_memory(struct guest *g)
+{
+	int ret;
+
+	sim_context("%s: flush without memory", g->set->config->name);
+	fault_alloc(1, true);
+	ret = guest_flush(g);
+	disk_fault_clear();
+	return ret;
 }
 
 static void round_of(const struct image_set *set, struct hook *hook, u64 seed, bool qemu)
@@ -89,7 +103,7 @@ static void round_of(const struct image_set *set, struct hook *hook, u64 seed, b
 	disk->event = event;
 	disk->event_arg = hook;
 	for (i = 0; i < n; i++) {
-		int ret = guest_random(&g);
+		int ret = rng_one_in(&rng, 20) ? flush_without_memory(&g) : guest_random(&g);
 
 		if (ret && !(g.flaky && ret == -EIO))
 			FAIL("an operation fails: %d", ret);
