@@ -367,7 +367,7 @@ static int repair_down(struct check *check, bool flags)
 	if (!ret)
 		ret = q2_file_flush(file_of(check));
 	/* New refcounts are not too high. */
-	if (!ret && !check->new_refcounts && !check->unfollowed)
+	if (!ret && !check->new_refcounts)
 		ret = window_repair(check, WINDOW_LOWER);
 	if (!ret)
 		ret = q2_file_flush(file_of(check));
