@@ -157,7 +157,7 @@ static int store_on_device(const char *path, const struct image_plan *plan)
 	if (lock_for_replacing(fd, path)) {
 		ret = -1;
 	} else if (ioctl(fd, BLKGETSIZE64, &size) || size < need) {
-		ret = say("%s is too small: an empty image already needs %llu bytes", path,
+		ret = say("%s is too small: the image needs %llu bytes from the start", path,
 			  (unsigned long long)need);
 	} else {
 		ret = write_device(fd, plan);
