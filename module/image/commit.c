@@ -99,13 +99,13 @@ int q2_image_corrupt(struct q2_image *img, const char *what)
 	/* The mark is for others: QEMU and we refuse to write such an image. */
 	if (READ_ONCE(img->mode) == Q2_MODE_RW && img->hdr.version >= 3) {
 		img->hdr.incompatible |= Q2_INCOMPAT_CORRUPT;
-		if (!q2_write_header(img))
+		if (!q2_write_header(img, &img->hdr))
 			q2_file_flush(img->file);
 	}
 	return q2_image_fail(img, -EUCLEAN, what);
 }
 
-int q2_write_header(struct q2_image *img)
+int q2_write_header(struct q2_image *img, const struct q2_header *hdr)
 {
 	u32 piece = q2_piece(img);
 	void *buf = img->scratch;
@@ -114,7 +114,7 @@ int q2_write_header(struct q2_image *img)
 	/* Read, change, write: unknown fields behind the known ones stay. */
 	ret = q2_file_read(img->file, 0, buf, piece);
 	if (!ret) {
-		q2_header_encode(&img->hdr, buf);
+		q2_header_encode(hdr, buf);
 		ret = q2_file_write(img->file, 0, buf, piece);
 	}
 	return ret;
@@ -393,8 +393,7 @@ static void give_back(struct q2_image *img, struct list_head *list)
 	}
 }
 
-/* Write the slices of a list as they are, and leave them on it. */
-static int write_list(struct q2_image *img, struct list_head *list)
+int q2_write_slices(struct q2_image *img, struct list_head *list)
 {
 	struct q2_slice *slice;
 	int ret = 0;
@@ -407,8 +406,7 @@ static int write_list(struct q2_image *img, struct list_head *list)
 	return ret;
 }
 
-/* Nothing on a list is dirty any more. */
-static void clean_list(struct q2_image *img, struct list_head *list)
+void q2_clean_slices(struct q2_image *img, struct list_head *list)
 {
 	struct q2_slice *slice, *next;
 
@@ -446,22 +444,22 @@ static int write_held(struct q2_image *img)
 	int ret;
 
 	lockdep_assert_held(&img->lock);
-	ret = write_list(img, &img->dirty_refcounts);
+	ret = q2_write_slices(img, &img->dirty_refcounts);
 	if (!ret)
-		ret = write_list(img, &img->dirty_fresh);
+		ret = q2_write_slices(img, &img->dirty_fresh);
 	if (!ret)
 		ret = q2_file_flush(img->file);
 	if (!ret)
-		ret = write_list(img, &img->dirty_l2);
+		ret = q2_write_slices(img, &img->dirty_l2);
 	if (!ret)
 		ret = write_l1(img);
 	if (!ret)
 		ret = q2_file_flush(img->file);
 	if (ret)
 		return ret;
-	clean_list(img, &img->dirty_refcounts);
-	clean_list(img, &img->dirty_fresh);
-	clean_list(img, &img->dirty_l2);
+	q2_clean_slices(img, &img->dirty_refcounts);
+	q2_clean_slices(img, &img->dirty_fresh);
+	q2_clean_slices(img, &img->dirty_l2);
 	clean_l1(img);
 	return 0;
 }
@@ -480,6 +478,14 @@ static int write_batch(struct q2_image *img, const struct batch *b)
 	return ret;
 }
 
+/* Nothing is left for a later commit but refcounts that went down. */
+static bool is_settled(struct q2_image *img)
+{
+	lockdep_assert_held(&img->lock);
+	return list_empty(&img->dirty_l2) && list_empty(&img->dirty_fresh) && !img->any_l1_dirty &&
+	       list_empty(&img->freed);
+}
+
 static int commit(struct q2_image *img)
 {
 	struct batch b = {};
@@ -493,8 +499,7 @@ static int commit(struct q2_image *img)
 		ret = q2_file_flush(img->file);
 		return ret ? ret : img->commit_result ? img->commit_result : -EROFS;
 	}
-	if (list_empty(&img->dirty_l2) && list_empty(&img->dirty_fresh) && !img->any_l1_dirty &&
-	    list_empty(&img->freed)) {
+	if (is_settled(img)) {
 		/* Refcounts that went down can wait: nothing refers to those clusters. */
 		mutex_unlock(&img->lock);
 		ret = q2_file_flush(img->file);
@@ -559,6 +564,39 @@ int q2_image_commit(struct q2_image *img)
 	ret = img->commit_result;
 	mutex_unlock(&img->committing);
 	return ret;
+}
+
+int q2_image_hold(struct q2_image *img)
+{
+	/* What could not be freed is tried again; for how long is up to the caller. */
+	unsigned int tries = 3;
+	int ret;
+
+	if (!img->writable)
+		return -EROFS;
+	mutex_lock(&img->committing);
+	do {
+		ret = commit(img);
+		mutex_lock(&img->lock);
+		if (!ret && img->mode != Q2_MODE_RW)
+			ret = -EROFS;
+		if (!ret && is_settled(img)) {
+			if (!list_empty(&img->dirty_refcounts))
+				ret = write_held(img);
+			if (!ret)
+				return 0;
+			q2_image_fail(img, ret, "metadata cannot be written");
+		}
+		mutex_unlock(&img->lock);
+	} while (!ret && --tries);
+	mutex_unlock(&img->committing);
+	return ret ? ret : -ENOMEM;
+}
+
+void q2_image_release(struct q2_image *img)
+{
+	mutex_unlock(&img->lock);
+	mutex_unlock(&img->committing);
 }
 
 void q2_image_commit_all(struct q2_image *img)

@@ -133,7 +133,7 @@ static int clear_autoclear(struct q2_image *img, struct q2_err *err)
 	if (!img->hdr.autoclear)
 		return 0;
 	img->hdr.autoclear = 0;
-	ret = q2_write_header(img);
+	ret = q2_write_header(img, &img->hdr);
 	/* Durable before the first change that would make one of them a lie. */
 	if (!ret)
 		ret = q2_file_flush(img->file);

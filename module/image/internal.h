@@ -8,6 +8,7 @@
  *	space.c	  refcounts change in memory; refcount blocks and tables are made
  *	write.c	  what a guest write, discard or zero request changes
  *	commit.c  takes what has changed to the disk, ordered
+ *	turn.c	  makes all tables others at once, on shadow.c's refcounts
  *
  * Lock order: committing (held over I/O) -> lock (held over metadata I/O) ->
  * words, and the cache's lock (leaf locks).
@@ -119,6 +120,19 @@ bool q2_space_is_last(struct q2_image *img, u64 host);
 /* Are the clusters none of the tables, the header included? Without lock. Return: 0 or -EUCLEAN. */
 int q2_space_check(struct q2_image *img, u64 host, u64 clusters);
 
+/*
+ * The slice with the refcount of @cluster by a refcount table of @entries words;
+ * NULL: no block covers it. To be given back with q2_cache_put().
+ */
+struct q2_slice *q2_space_slice(struct q2_image *img, const u64 *reftable, u64 entries,
+				u64 cluster);
+
+/* Clusters that the file can hold. */
+u64 q2_space_max(const struct q2_image *img);
+
+/* Clusters are about to be written to. Return: they read zeroes so far. */
+bool q2_space_touch(struct q2_image *img, u64 cluster, u64 nr);
+
 /* Drop one reference of each cluster. Nothing on the disk refers to it any more. */
 int q2_space_put(struct q2_image *img, u64 host, u64 clusters);
 
@@ -159,8 +173,22 @@ void q2_freed_put(struct q2_image *img, struct q2_freed *freed);
 /* Before closing: commit, and write the refcounts that a commit leaves for the next. */
 void q2_image_commit_all(struct q2_image *img);
 
-/* Write the header again from img->hdr; not durable by itself. */
-int q2_write_header(struct q2_image *img);
+/*
+ * Take the image alone: what has ended is durable, nothing is dirty or waits to be
+ * freed, and both locks are held until q2_image_release(). No guest request is
+ * between begin and end. Return: 0; -EROFS; -errno, and nothing is held.
+ */
+int q2_image_hold(struct q2_image *img);
+void q2_image_release(struct q2_image *img);
+
+/* Write the slices of a list as they are, and leave them on it. */
+int q2_write_slices(struct q2_image *img, struct list_head *list);
+
+/* Nothing on a list is dirty any more. */
+void q2_clean_slices(struct q2_image *img, struct list_head *list);
+
+/* Write the header again, as @hdr has it; not durable by itself. */
+int q2_write_header(struct q2_image *img, const struct q2_header *hdr);
 
 /* Write @bytes of words as big-endian at @offset, a piece at a time. */
 int q2_write_words(struct q2_image *img, u64 offset, const u64 *words, u32 nr);

@@ -99,6 +99,21 @@ bool q2_owned_has(struct q2_owned *set, u64 offset)
 	return has;
 }
 
+void q2_owned_swap(struct q2_owned *a, struct q2_owned *b)
+{
+	u64 *slots = b->slots, nr = b->nr;
+	unsigned int bits = b->bits;
+
+	b->slots = a->slots;
+	b->bits = a->bits;
+	b->nr = a->nr;
+	spin_lock(&a->lock);
+	a->slots = slots;
+	a->bits = bits;
+	a->nr = nr;
+	spin_unlock(&a->lock);
+}
+
 void q2_owned_destroy(struct q2_owned *set)
 {
 	kvfree(set->slots);

@@ -38,6 +38,9 @@ void q2_owned_del(struct q2_owned *set, u64 offset);
 
 bool q2_owned_has(struct q2_owned *set, u64 offset);
 
+/* Each becomes what the other was; only @a may be asked meanwhile. */
+void q2_owned_swap(struct q2_owned *a, struct q2_owned *b);
+
 /* Free the memory. */
 void q2_owned_destroy(struct q2_owned *set);
 

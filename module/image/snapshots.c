@@ -75,6 +75,27 @@ free:
 	return ERR_PTR(ret);
 }
 
+static bool is_called(const struct q2_snapshots *snaps, const struct q2_span *span, const char *tag)
+{
+	return span->length == strlen(tag) &&
+	       !memcmp(snaps->table + span->offset, tag, span->length);
+}
+
+int q2_snapshots_find(const struct q2_snapshots *snaps, const char *tag)
+{
+	unsigned int i;
+
+	for (i = 0; i < snaps->nr; i++) {
+		if (is_called(snaps, &snaps->snap[i].id, tag))
+			return i;
+	}
+	for (i = 0; i < snaps->nr; i++) {
+		if (is_called(snaps, &snaps->snap[i].name, tag))
+			return i;
+	}
+	return -1;
+}
+
 void q2_snapshots_free(struct q2_snapshots *snaps)
 {
 	if (!snaps)

@@ -36,6 +36,15 @@ struct q2_snapshots {
 struct q2_snapshots *q2_snapshots_load(struct q2_file *file, const struct q2_header *hdr,
 				       struct q2_err *err);
 
+/**
+ * q2_snapshots_find() - the snapshot that a tag means, as in QEMU
+ * @snaps: table
+ * @tag: an id, or else a name
+ *
+ * Return: its number; -1: there is none.
+ */
+int q2_snapshots_find(const struct q2_snapshots *snaps, const char *tag);
+
 /* NULL is fine. */
 void q2_snapshots_free(struct q2_snapshots *snaps);
 

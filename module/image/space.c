@@ -27,24 +27,28 @@ static u64 per_slice(const struct q2_image *img)
 	return (u64)q2_piece(img) * 8 >> img->geo.refcount_order;
 }
 
-static u64 max_clusters(const struct q2_image *img)
+u64 q2_space_max(const struct q2_image *img)
 {
 	u64 limit = min_t(u64, img->file->limit, Q2_OFFSET_MASK);
 
 	return limit >> img->geo.cluster_bits;
 }
 
-/* The slice with the refcount of @cluster; NULL if no block covers it. */
-static struct q2_slice *slice_of(struct q2_image *img, u64 cluster)
+struct q2_slice *q2_space_slice(struct q2_image *img, const u64 *reftable, u64 entries, u64 cluster)
 {
 	u64 block = cluster >> img->geo.refblock_bits;
 	u32 index = cluster & ((1U << img->geo.refblock_bits) - 1);
 	u64 byte = ((u64)index << img->geo.refcount_order) >> 3;
 
-	if (block >= img->reftable_entries || !img->reftable[block])
+	if (block >= entries || !reftable[block])
 		return NULL;
-	return q2_cache_get(img->cache, (img->reftable[block] & Q2_REFTABLE_OFFSET_MASK) +
+	return q2_cache_get(img->cache, (reftable[block] & Q2_REFTABLE_OFFSET_MASK) +
 						round_down(byte, (u64)q2_piece(img)));
+}
+
+static struct q2_slice *slice_of(struct q2_image *img, u64 cluster)
+{
+	return q2_space_slice(img, img->reftable, img->reftable_entries, cluster);
 }
 
 /*
@@ -140,8 +144,7 @@ static int name_blocks(struct q2_image *img, u64 entry, u64 nr, u64 first)
 	return 0;
 }
 
-/* Clusters are about to be written to: do they read zeroes so far? */
-static bool touch(struct q2_image *img, u64 cluster, u64 nr)
+bool q2_space_touch(struct q2_image *img, u64 cluster, u64 nr)
 {
 	bool untouched = img->file->grows && cluster >= img->end;
 
@@ -165,7 +168,7 @@ static int own_blocks(struct q2_image *img, u64 first, u64 nr)
 	if (i < nr || q2_verify_overlap(&img->hdr, img->snapshots_bytes, Q2_OVERLAP_ALL, first,
 					nr * size, NULL))
 		return q2_image_corrupt(img, "metadata lie where no refcount covers them");
-	touch(img, first >> img->geo.cluster_bits, nr);
+	q2_space_touch(img, first >> img->geo.cluster_bits, nr);
 	for (i = 0; i < nr; i++) {
 		ret = q2_owned_add(&img->owned, first + i * size);
 		if (ret) {
@@ -243,7 +246,7 @@ static int switch_table(struct q2_image *img, u64 offset, u32 clusters)
 	int ret;
 
 	name_table(img, offset, clusters);
-	ret = q2_write_header(img);
+	ret = q2_write_header(img, &img->hdr);
 	/* The header is durable before the old table is given away. */
 	if (!ret)
 		ret = q2_image_flush(img);
@@ -275,7 +278,7 @@ static int grow_table(struct q2_image *img, u64 entry)
 	while (blocks << img->geo.refblock_bits < blocks + clusters)
 		blocks++;
 	if (blocks + entry > clusters * entries_per_cluster ||
-	    (first >> bits) + blocks + clusters > max_clusters(img))
+	    (first >> bits) + blocks + clusters > q2_space_max(img))
 		return -ENOSPC;
 	/* No reserve for this: with clusters of 64 KiB it is needed once in 16 TiB. */
 	table = kvcalloc(clusters * entries_per_cluster, sizeof(*table), GFP_NOIO);
@@ -316,14 +319,14 @@ static int cover(struct q2_image *img, u64 cluster)
 	u32 range_bits = img->geo.refblock_bits + img->geo.cluster_bits;
 	u64 entry = cluster >> img->geo.refblock_bits, nr, most;
 
-	if ((entry << img->geo.refblock_bits) + 2 > max_clusters(img))
+	if ((entry << img->geo.refblock_bits) + 2 > q2_space_max(img))
 		return -ENOSPC;
 	if (entry >= img->reftable_entries)
 		return grow_table(img, entry);
 	/* As many as there are already, within reason; all must fit into the first range. */
 	most = min(max(COVER_AHEAD >> range_bits, 1ULL), entry + 1);
 	most = min(most, (1ULL << img->geo.refblock_bits) / 2);
-	most = min(most, max_clusters(img) - (entry << img->geo.refblock_bits) - 1);
+	most = min(most, q2_space_max(img) - (entry << img->geo.refblock_bits) - 1);
 	for (nr = 1; nr < most && entry + nr < img->reftable_entries; nr++) {
 		if (img->reftable[entry + nr])
 			break;
@@ -371,7 +374,7 @@ static u64 find_free(struct q2_image *img, const struct q2_slice *slice, u64 *cl
 	while (i < n && q2_refcount_get(&img->geo, slice->data, i))
 		i++;
 	*cluster = (*cluster & ~(n - 1)) + i;
-	while (i + run < n && run < want && *cluster + run < max_clusters(img) &&
+	while (i + run < n && run < want && *cluster + run < q2_space_max(img) &&
 	       !q2_refcount_get(&img->geo, slice->data, i + run))
 		run++;
 	return run;
@@ -388,7 +391,7 @@ int q2_space_alloc(struct q2_image *img, u64 want, u64 *host, u64 *got, bool *un
 		struct q2_slice *slice;
 		u64 i, run;
 
-		if (cluster >= max_clusters(img)) {
+		if (cluster >= q2_space_max(img)) {
 			if (wrapped)
 				return -ENOSPC;
 			wrapped = true;
@@ -402,7 +405,7 @@ int q2_space_alloc(struct q2_image *img, u64 want, u64 *host, u64 *got, bool *un
 		if (!slice) {
 			ret = cover(img, cluster);
 			if (ret == -ENOSPC && !wrapped) {
-				cluster = max_clusters(img);
+				cluster = q2_space_max(img);
 				continue;
 			}
 			if (ret)
@@ -425,7 +428,7 @@ int q2_space_alloc(struct q2_image *img, u64 want, u64 *host, u64 *got, bool *un
 		if (ret)
 			return ret;
 		img->free_hint = cluster + run;
-		*untouched = touch(img, cluster, run);
+		*untouched = q2_space_touch(img, cluster, run);
 		*host = cluster << img->geo.cluster_bits;
 		*got = run;
 		return 0;
