@@ -14,6 +14,8 @@ struct check {
 	u32 *refs;
 	u64 clusters;
 	struct fsck *out;
+	bool hash_active;
+	u64 hash; /* over the L1 that is being walked */
 };
 
 __attribute__((format(printf, 2, 3))) static void corrupt(struct check *c, const char *fmt, ...)
@@ -65,6 +67,8 @@ static u64 refcount(const struct check *c, u64 cluster)
 			       cluster & ((1ULL << c->geo.refblock_bits) - 1));
 }
 
+static const u8 zeroes[512];
+
 static u64 hash(u64 h, const void *data, u64 len)
 {
 	const u8 *bytes = data;
@@ -90,7 +94,7 @@ static void walk_l2(struct check *c, u64 l2, bool active)
 		u64 word = word_at(c, at), bitmap = bytes == 16 ? word_at(c, at + 8) : 0;
 		struct q2_mapping map;
 		struct q2_err err;
-		u64 start, len;
+		u64 start, len, part;
 
 		if (q2_l2_entry_check(&c->geo, word, bitmap, &err)) {
 			corrupt(c, "%s", err.text);
@@ -111,12 +115,17 @@ static void walk_l2(struct check *c, u64 l2, bool active)
 		    map.copied != (refcount(c, start >> c->geo.cluster_bits) == 1))
 			corrupt(c, "L2 entry %016llx at 0x%llx and refcount %llu", word, at,
 				refcount(c, start >> c->geo.cluster_bits));
-		if (!active) {
+		if (!active || c->hash_active) {
 			word &= ~Q2_COPIED;
-			c->out->snapshots = hash(c->out->snapshots, &word, 8);
-			c->out->snapshots = hash(c->out->snapshots, &bitmap, 8);
-			if (start + len <= c->size)
-				c->out->snapshots = hash(c->out->snapshots, c->data + start, len);
+			c->hash = hash(c->hash, &word, 8);
+			c->hash = hash(c->hash, &bitmap, 8);
+			/* The last cluster of a file may be short, and be filled up later. */
+			for (; len; start += part, len -= part) {
+				part = min(len, sizeof(zeroes) * 1ULL);
+				c->hash = hash(c->hash,
+					       start + part <= c->size ? c->data + start : zeroes,
+					       part);
+			}
 		}
 	}
 }
@@ -148,6 +157,17 @@ static void walk_l1(struct check *c, u64 l1, u32 size, bool active)
 	}
 }
 
+static void note(const struct check *c, const struct q2_snapshot *snap, struct fsck_snapshot *to)
+{
+	const u8 *table = c->data + c->hdr.snapshots_offset;
+
+	snprintf(to->id, sizeof(to->id), "%.*s", (int)snap->id.length, table + snap->id.offset);
+	snprintf(to->name, sizeof(to->name), "%.*s", (int)snap->name.length,
+		 table + snap->name.offset);
+	to->hash = c->hash;
+	to->size = snap->disk_size;
+}
+
 static void walk_snapshots(struct check *c)
 {
 	size_t pos = 0, next = 0;
@@ -163,7 +183,12 @@ static void walk_snapshots(struct check *c)
 			corrupt(c, "snapshot table: %s", err.text);
 			return;
 		}
+		c->hash = 0;
 		walk_l1(c, snap.l1_offset, snap.l1_size, false);
+		c->out->snapshots = hash(c->out->snapshots, &c->hash, 8);
+		if (i < FSCK_SNAPSHOTS)
+			note(c, &snap, &c->out->snap[i]);
+		c->out->nr++;
 		pos = next;
 	}
 	if (pos)
@@ -197,6 +222,21 @@ static void walk_refcounts(struct check *c)
 	}
 }
 
+u64 fsck_active(const u8 *data, u64 size)
+{
+	struct fsck out = {};
+	struct check c = {.data = data, .size = size, .out = &out, .hash_active = true};
+	struct q2_err err = {};
+
+	if (q2_header_decode(data, min(size, (u64)Q2_V3_HEADER_FULL), &c.hdr, &err))
+		return 0;
+	q2_header_geometry(&c.hdr, &c.geo);
+	c.refs = xalloc(1);
+	walk_l1(&c, c.hdr.l1_offset, c.hdr.l1_size, true);
+	free(c.refs);
+	return c.hash;
+}
+
 void fsck_run(const u8 *data, u64 size, struct fsck *fsck)
 {
 	struct check c = {.data = data, .size = size, .out = fsck};
@@ -213,6 +253,7 @@ void fsck_run(const u8 *data, u64 size, struct fsck *fsck)
 	if (c.hdr.incompatible & (Q2_INCOMPAT_CORRUPT | Q2_INCOMPAT_DIRTY))
 		corrupt(&c, "the header says dirty or corrupt: %llx", c.hdr.incompatible);
 	q2_header_geometry(&c.hdr, &c.geo);
+	fsck->size = c.hdr.size;
 	c.clusters = (size + c.geo.cluster_size - 1) >> c.geo.cluster_bits;
 	c.refs = xalloc(c.clusters * sizeof(*c.refs));
 	refer(&c, 0, c.geo.cluster_size, "the header");

@@ -8,13 +8,26 @@
 
 #include "sim.h"
 
+#define FSCK_SNAPSHOTS 8
+
 struct fsck {
 	unsigned long corruptions;
 	unsigned long leaks; /* clusters */
 	char first[160];     /* the first corruption */
 	u64 snapshots;	     /* hash over all that the internal snapshots show */
+	u64 size;	     /* of the disk */
+	unsigned int nr;     /* snapshots */
+	struct fsck_snapshot {
+		char id[16];
+		char name[32];
+		u64 hash; /* over what it shows */
+		u64 size;
+	} snap[FSCK_SNAPSHOTS]; /* the first ones */
 };
 
 void fsck_run(const u8 *data, u64 size, struct fsck *fsck);
+
+/* What @fsck would say of a snapshot that is what the disk is now. */
+u64 fsck_active(const u8 *data, u64 size);
 
 #endif

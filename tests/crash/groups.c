@@ -8,5 +8,6 @@ void sim_run(void)
 	run_space();
 	run_random();
 	run_faults();
+	run_turns();
 	run_threads();
 }

@@ -118,6 +118,20 @@ int guest_open(struct guest *g, const struct image_set *set, struct disk *disk, 
 	return 0;
 }
 
+int guest_resized(struct guest *g)
+{
+	if (g->map)
+		q2_map_destroy(g->map);
+	g->chain->layers[g->set->nr - 1].size = q2_image_size(g->img);
+	q2_chain_init(g->chain);
+	g->size = g->chain->size;
+	g->map = q2_map_create(g->chain, Q2_MAP_MIN);
+	if (!IS_ERR(g->map))
+		return 0;
+	g->map = NULL;
+	return -ENOMEM;
+}
+
 void guest_close(struct guest *g)
 {
 	unsigned int i;

@@ -61,6 +61,9 @@ int guest_open(struct guest *g, const struct image_set *set, struct disk *disk, 
 /* Close; late transfers end first. The disk stays. */
 void guest_close(struct guest *g);
 
+/* The image has another size: use all of it. Return: 0 or -ENOMEM. */
+int guest_resized(struct guest *g);
+
 /* Sectors as versions. Return: 0 or -errno. */
 int guest_read(struct guest *g, u64 guest, u64 len, u32 *versions);
 /* The sectors must be what the model says. */

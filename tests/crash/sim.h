@@ -92,5 +92,6 @@ void run_faults(void);
 void run_sequences(void);
 void run_space(void);
 void run_threads(void);
+void run_turns(void);
 
 #endif
