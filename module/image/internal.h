@@ -59,8 +59,9 @@ struct q2_image {
 	struct q2_cache *cache;
 
 	/* What follows is used once q2_image_make_writable() has been called. */
-	bool writable; /* set once, before anyone else knows the image */
-	int mode;      /* enum q2_mode; degrades under lock, read anywhere */
+	bool writable;	     /* set once, before anyone else knows the image */
+	bool awaits_backing; /* q2_image_await_backing(); set while nobody else is there */
+	int mode;	     /* enum q2_mode; degrades under lock, read anywhere */
 	const struct q2_image_hooks *hooks;
 	void *hooks_arg;
 	struct mutex lock;		  /* all that changes metadata */
@@ -93,6 +94,12 @@ struct q2_image {
 static inline u32 q2_piece(const struct q2_image *img)
 {
 	return q2_cache_slice_bytes(img->cache);
+}
+
+/* Does what the image does not hold come from a backing file, or will it? */
+static inline bool q2_has_below(const struct q2_image *img)
+{
+	return img->hdr.has_backing || img->awaits_backing;
 }
 
 static inline u64 q2_clusters(const struct q2_image *img, u64 bytes)

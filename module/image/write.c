@@ -369,7 +369,7 @@ static void discard_change(const struct q2_image *img, const struct entry *e, st
 		zero_entry(img, c);
 	} else {
 		/* "Unallocated" is all there is; over a backing file that would show its data. */
-		c->none = img->hdr.has_backing;
+		c->none = q2_has_below(img);
 	}
 }
 
@@ -456,13 +456,13 @@ static int zero_change(const struct q2_image *img, const struct entry *e, u64 cl
 
 	memset(c, 0, sizeof(*c));
 	if (!e->map.host && !img->geo.extended_l2 && e->map.kind == Q2_UNALLOCATED &&
-	    !img->hdr.has_backing) {
+	    !q2_has_below(img)) {
 		c->none = true;
 		return 0;
 	}
 	if (img->geo.version < 3) {
 		c->free = e->map.host;
-		return img->hdr.has_backing || !whole ? -EOPNOTSUPP : 0;
+		return q2_has_below(img) || !whole ? -EOPNOTSUPP : 0;
 	}
 	if (whole && (unmap || e->map.kind == Q2_COMPRESSED || !e->map.copied)) {
 		zero_entry(img, c);
@@ -500,7 +500,7 @@ static int zero_slice(struct q2_image *img, u64 *pos, u64 end, bool unmap)
 	int ret = 0;
 
 	lockdep_assert_held(&img->lock);
-	if (!(img->l1[q2_l1_index(&img->geo, *pos)] & Q2_OFFSET_MASK) && !img->hdr.has_backing) {
+	if (!(img->l1[q2_l1_index(&img->geo, *pos)] & Q2_OFFSET_MASK) && !q2_has_below(img)) {
 		/* Reads zeroes as it is. */
 		*pos = min(end, round_down(*pos, coverage) + coverage);
 		return 0;
