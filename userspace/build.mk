@@ -3,7 +3,7 @@
 .PHONY: tool install-tool
 TOOL_SRC := $(wildcard userspace/*.c userspace/env/env.c)
 TOOL_OBJ := $(patsubst %.c,$(BUILD)/tool/%.o,$(TOOL_SRC) $(CORE_SRC))
-TOOL_PKGS := devmapper json-c
+TOOL_PKGS := devmapper json-c zlib libzstd
 
 tool: $(BUILD)/qcowctl
 

@@ -136,6 +136,12 @@ static int host_file_flush(struct q2_file *file)
 	return fdatasync(to_host_file(file)->fd) ? -errno : 0;
 }
 
+/* A hole, so that what nobody refers to takes no room. */
+static void host_file_discard(struct q2_file *file, u64 offset, u64 len)
+{
+	fallocate(to_host_file(file)->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
+}
+
 static const struct q2_file_ops read_ops = {
 	.read = host_file_read,
 };
@@ -144,6 +150,7 @@ static const struct q2_file_ops write_ops = {
 	.read = host_file_read,
 	.write = host_file_write,
 	.flush = host_file_flush,
+	.discard = host_file_discard,
 };
 
 static int learn_block_device(struct host_file *host, dev_t dev)
@@ -181,6 +188,7 @@ static int learn(struct host_file *host)
 	fcntl(host->fd, F_SETFL, 0);
 	host->file.size = st.st_size;
 	host->file.limit = OFFSET_MOST;
+	host->file.grows = true;
 	host->dev = st.st_dev;
 	host->ino = st.st_ino;
 	return 0;

@@ -311,7 +311,7 @@ static void print_snapshot(struct json_object *snap)
 	free(time_text);
 }
 
-static void print_snapshots(struct json_object *info)
+void image_info_print_snapshots(struct json_object *info)
 {
 	struct json_object *list;
 	size_t i;
@@ -375,6 +375,6 @@ void image_info_print(struct json_object *info)
 	if (is_true(info, "dirty-flag"))
 		puts("cleanly shut down: no");
 	print_backing(info);
-	print_snapshots(info);
+	image_info_print_snapshots(info);
 	print_specific(info);
 }

@@ -23,4 +23,7 @@ struct json_object *image_info(const char *path, const char *open_path, bool raw
 /* Print what image_info() gave as text. */
 void image_info_print(struct json_object *info);
 
+/* Print the list of snapshots in it, as qemu-img snapshot -l; nothing if there is none. */
+void image_info_print_snapshots(struct json_object *info);
+
 #endif

@@ -23,7 +23,7 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct args *a
 	size_t nr = count(spec), i;
 	struct option *longs = xalloc((nr + 2) * sizeof(*longs));
 	char *letters = xalloc(2 * nr + 4), *p = letters;
-	int key, ret = 0;
+	int key, ret = 0, words = argc;
 
 	*args = (struct args){.verb = verb};
 	args->given = xalloc(argc * sizeof(*args->given));
@@ -42,7 +42,11 @@ int options_parse(const struct verb *verb, int argc, char **argv, struct args *a
 
 	opterr = 0;
 	optind = 0;
-	while ((key = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+	/* As in qemu-img: "-1G" at the end is no option. */
+	if (verb->minus && words > 1 && argv[words - 1][0] == '-' && argv[words - 1][1] >= '0' &&
+	    argv[words - 1][1] <= '9')
+		words--;
+	while ((key = getopt_long(words, argv, letters, longs, NULL)) != -1) {
 		const char *word = argv[optind - 1];
 
 		if (key == ':') {

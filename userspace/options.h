@@ -45,6 +45,7 @@ struct args;
  * @least: arguments needed
  * @most: arguments taken, -1 without limit
  * @usage_status: exit status of a usage error, 0 for STATUS_USAGE
+ * @minus: the last argument may begin with a minus and a digit
  * @run: does it. Return: the exit status
  */
 struct verb {
@@ -57,6 +58,7 @@ struct verb {
 	int least;
 	int most;
 	int usage_status;
+	bool minus;
 	int (*run)(const struct args *args);
 };
 

@@ -12,6 +12,9 @@ extern const struct verb verb_detach;
 extern const struct verb verb_info;
 extern const struct verb verb_list;
 extern const struct verb verb_map;
+extern const struct verb verb_rebase;
+extern const struct verb verb_resize;
+extern const struct verb verb_snapshot;
 extern const struct verb verb_status;
 
 #endif

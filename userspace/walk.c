@@ -97,12 +97,27 @@ static int open_file(struct link *link, bool force_share)
 	return force_share ? 0 : lock_for_reading(link->host);
 }
 
+/* The image at the top, which is to be changed. */
+static int open_writable(struct link *link)
+{
+	struct q2_err err = {""};
+	int ret;
+
+	link->host = host_file_open_write(link->path);
+	if (!link->host || lock_for_writing(link->host) || open_image(link))
+		return -1;
+	ret = q2_image_make_writable(link->img, NULL, NULL, &err);
+	return ret ? say("%s: %s", link->path, *err.text ? err.text : strerror(-ret)) : 0;
+}
+
 /* Open the image behind link->path and learn what it says of itself. */
-static int open_link(struct link *link, const struct walk_options *options)
+static int open_link(struct link *link, const struct walk_options *options, bool top)
 {
 	int ret;
 
-	if (options->header_only && !link->raw) {
+	if (options->write && top) {
+		ret = open_writable(link);
+	} else if (options->header_only && !link->raw) {
 		ret = open_bare(link, options->force_share);
 	} else {
 		ret = open_file(link, options->force_share);
@@ -210,7 +225,7 @@ static int step_down(struct walk *walk, const struct walk_options *options)
 	free(joined);
 	if (ret)
 		return ret;
-	return open_link(link, options) || find_loop(walk) ? -1 : 0;
+	return open_link(link, options, false) || find_loop(walk) ? -1 : 0;
 }
 
 /* Thousands of open files are fine for us: nothing here uses select(). */
@@ -269,7 +284,7 @@ struct walk *walk_chain(const char *path, const struct walk_options *options)
 	}
 	if (options->policy && policy_trust_top(options->policy, top->place))
 		goto fail;
-	if (open_link(top, options) || walk_down(walk, options))
+	if (open_link(top, options, true) || walk_down(walk, options))
 		goto fail;
 	return walk;
 fail:

@@ -62,6 +62,7 @@ struct walk {
  * @force_share: take no locks
  * @top_only: do not go below the top
  * @keep: leave files (and so their locks) and images open
+ * @write: open and lock the top for writing, and make its image writable
  * @header_only: read headers, but do not open images as the kernel would:
  *               encrypted ones and the like are walked too
  */
@@ -73,6 +74,7 @@ struct walk_options {
 	bool top_only;
 	bool keep;
 	bool header_only;
+	bool write;
 };
 
 /**

@@ -16,7 +16,7 @@ status 0 qcowctl --complete
 cp out complete
 
 verbs=$(awk -F '\t' '$2 == "verb" { print $1 }' complete)
-want "verbs" "create info check map attach detach list status" "$(xargs <<<"$verbs")"
+want "verbs" "create info check map attach detach list status snapshot resize rebase" "$(xargs <<<"$verbs")"
 for verb in $verbs; do
 	grep -q "^  $verb " help || fail "$verb is not in the help"
 	grep -q "^\.SS $verb\$" "$manual" || fail "$verb is not in the manual"
