@@ -254,6 +254,10 @@ void fsck_run(const u8 *data, u64 size, struct fsck *fsck)
 		corrupt(&c, "the header says dirty or corrupt: %llx", c.hdr.incompatible);
 	q2_header_geometry(&c.hdr, &c.geo);
 	fsck->size = c.hdr.size;
+	snprintf(fsck->backing, sizeof(fsck->backing), "%.*s", (int)c.hdr.backing.length,
+		 data + c.hdr.backing.offset);
+	snprintf(fsck->format, sizeof(fsck->format), "%.*s", (int)c.hdr.backing_format.length,
+		 data + c.hdr.backing_format.offset);
 	c.clusters = (size + c.geo.cluster_size - 1) >> c.geo.cluster_bits;
 	c.refs = xalloc(c.clusters * sizeof(*c.refs));
 	refer(&c, 0, c.geo.cluster_size, "the header");

@@ -16,7 +16,9 @@ struct fsck {
 	char first[160];     /* the first corruption */
 	u64 snapshots;	     /* hash over all that the internal snapshots show */
 	u64 size;	     /* of the disk */
-	unsigned int nr;     /* snapshots */
+	char backing[1024];  /* as named in the header */
+	char format[16];
+	unsigned int nr; /* snapshots */
 	struct fsck_snapshot {
 		char id[16];
 		char name[32];

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Internal snapshots and sizes between random guests, the power cut at every write
- * of each operation, and each of its reads, writes, flushes and allocations failing.
+ * Internal snapshots, sizes and names of backing files between random guests, the
+ * power cut at every write of each operation, and each of its reads, writes, flushes
+ * and allocations failing.
  */
 #include <unistd.h>
+#include "image/backing.h"
 #include "image/resize.h"
 #include "image/snapshotting.h"
 #include "judge.h"
@@ -14,6 +16,8 @@
 #define MOST_SNAPSHOTS 6
 #define MOST_GROWTH 3 /* times the size */
 
+/* Of compressed clusters guest.c knows what the disk showed at first: none with QEMU's snapshots.
+ */
 static const struct image_config configs[] = {
 	{"turn-v2-4k", 2, 4096, 16, .size = 400 * K},
 	{"turn-v2-512-raw-zlib", 2, 512, 16, .backing = BACKING_RAW, .compress = "zlib",
@@ -42,8 +46,7 @@ static const struct image_config configs[] = {
 /* Devices that are soon full. */
 static const struct image_config full_configs[] = {
 	{"turn-full-v3-512-rc32", 3, 512, 32, .device = true, .size = 200 * K},
-	{"turn-full-v3-4k-zlib-snap", 3, 4096, 16, .device = true, .compress = "zlib",
-	 .snapshots = 1, .size = 500 * K},
+	{"turn-full-v3-4k-snap", 3, 4096, 16, .device = true, .snapshots = 1, .size = 500 * K},
 	{"turn-full-ext-16k-long", 3, 16384, 16, .extended = true, .device = true,
 	 .backing = BACKING_LONG, .size = 500 * K + 512},
 };
@@ -60,15 +63,18 @@ enum kind {
 	APPLY,
 	DELETE,
 	RESIZE,
+	RENAME,
 	KINDS
 };
-static const char *const kind_names[] = {"create", "apply", "delete", "resize"};
+static const char *const kind_names[] = {"create", "apply", "delete", "resize", "rename"};
 
 struct op {
 	enum kind kind;
 	unsigned int nr; /* of the snapshot, in the table's order */
 	char tag[32];
 	u64 size;
+	char backing[1024];
+	char format[16];
 };
 
 struct snap {
@@ -85,6 +91,8 @@ struct world {
 	struct rng rng;
 	struct snap snaps[MOST_SNAPSHOTS + 1];
 	unsigned int nr;
+	char backing[1024];
+	char format[16];
 	unsigned int named;
 	u64 most;    /* bytes that the model knows */
 	u64 active;  /* hash of what the disk holds before the operation, as a snapshot's */
@@ -117,6 +125,9 @@ static int do_op(struct guest *g, const struct op *op, u32 last_version)
 	case DELETE:
 		ret = q2_image_snapshot_delete(g->img, op->tag, &err);
 		break;
+	case RENAME:
+		ret = q2_image_set_backing(g->img, op->backing, op->format, &err);
+		break;
 	default:
 		ret = q2_image_resize(g->img, op->size, backing_size(g->set), &err);
 		if (ret != -EAGAIN)
@@ -147,6 +158,11 @@ static bool same_snapshot(const struct fsck_snapshot *a, const struct fsck_snaps
 {
 	return !strcmp(a->id, b->id) && !strcmp(a->name, b->name) && a->hash == b->hash &&
 	       a->size == b->size;
+}
+
+static bool has_backing(const struct fsck *fsck, const char *backing, const char *format)
+{
+	return !strcmp(fsck->backing, backing) && !strcmp(fsck->format, format);
 }
 
 /* Does the image hold the snapshots that there are, number @gone left out? */
@@ -183,11 +199,17 @@ static bool is_created(const struct world *w, const struct fsck_snapshot *s)
 
 static bool is_old(const struct world *w, const struct fsck *fsck)
 {
-	return fsck->nr == w->nr && fsck->size == w->g.size && has_snapshots(w, fsck, -1);
+	return fsck->nr == w->nr && fsck->size == w->g.size && has_snapshots(w, fsck, -1) &&
+	       has_backing(fsck, w->backing, w->format);
 }
 
 static bool is_new(const struct world *w, const struct fsck *fsck)
 {
+	if (w->op.kind == RENAME)
+		return fsck->nr == w->nr && fsck->size == w->g.size && has_snapshots(w, fsck, -1) &&
+		       has_backing(fsck, w->op.backing, w->op.format);
+	if (!has_backing(fsck, w->backing, w->format))
+		return false;
 	switch (w->op.kind) {
 	case CREATE:
 		return fsck->nr == w->nr + 1 && fsck->size == w->g.size &&
@@ -267,7 +289,8 @@ static void go_on(const struct world *w, const struct disk_state *state, const u
 	guest_compare_all(&g);
 	if (again) {
 		ret = do_op(&g, &w->op, versions[fsck->size / SECTOR - 1]);
-		if (ret && !(ret == -ERANGE && w->op.kind == CREATE))
+		if (ret && !(ret == -ERANGE && w->op.kind == CREATE) &&
+		    !(ret == -ENOSPC && w->op.kind == RENAME))
 			FAIL("begun again after a power cut it fails: %d", ret);
 		fsck_run(disk->live, disk->size, &after);
 		if ((!ret && !is_new(w, &after)) || after.corruptions)
@@ -371,6 +394,24 @@ static void learn(struct world *w)
 		w->snaps[i].versions = content_of(w->set->snapshots[i], fsck.snap[i].size);
 	}
 	w->nr = fsck.nr;
+	snprintf(w->backing, sizeof(w->backing), "%s", fsck.backing);
+	snprintf(w->format, sizeof(w->format), "%s", fsck.format);
+}
+
+/* Another name of the same file, shorter or longer. */
+static void pick_name(struct world *w)
+{
+	const struct layer *below = &w->set->layers[w->set->nr - 2];
+	unsigned int n = rng_below(&w->rng, rng_one_in(&w->rng, 3) ? 200 : 12);
+	size_t at = 0;
+
+	do {
+		for (at = 0; n; n--)
+			at += snprintf(w->op.backing + at, sizeof(w->op.backing) - at, "/.");
+		snprintf(w->op.backing + at, sizeof(w->op.backing) - at, "%s", below->path);
+		n = 13;
+	} while (!strcmp(w->op.backing, w->backing));
+	snprintf(w->op.format, sizeof(w->op.format), "%s", below->raw ? "raw" : "qcow2");
 }
 
 static void begin(struct world *w, const struct image_set *set, u64 seed, bool full)
@@ -432,11 +473,15 @@ static void pick(struct world *w, enum kind kind)
 	if (kind == RESIZE && w->set->config->version == 2 &&
 	    (w->nr || backing_size(w->set) > w->g.size))
 		kind = w->nr ? DELETE : CREATE;
+	if (kind == RENAME && w->set->nr < 2)
+		kind = CREATE;
 	op->kind = kind;
+	if (kind == RENAME)
+		pick_name(w);
 	op->nr = rng_below(&w->rng, w->nr);
 	if (kind == CREATE)
 		snprintf(op->tag, sizeof(op->tag), "ours%u", w->named++);
-	else if (kind != RESIZE)
+	else if (kind == APPLY || kind == DELETE)
 		snprintf(op->tag, sizeof(op->tag), "%s",
 			 by_id ? w->snaps[op->nr].is.id : w->snaps[op->nr].is.name);
 	if (kind == RESIZE) {
@@ -474,6 +519,11 @@ static void done(struct world *w, const struct fsck *fsck)
 		w->nr--;
 		set_content(w, versions, old);
 		break;
+	case RENAME:
+		snprintf(w->backing, sizeof(w->backing), "%s", w->op.backing);
+		snprintf(w->format, sizeof(w->format), "%s", w->op.format);
+		set_content(w, versions, old);
+		break;
 	default:
 		set_content(w, versions, min(old, w->op.size));
 	}
@@ -504,7 +554,8 @@ static void operate(struct world *w, enum kind kind)
 	prepare(w, kind);
 	w->busy = true;
 	ret = do_op(&w->g, &w->op, w->before[w->g.size / SECTOR - 1]);
-	if ((ret == -ERANGE && w->op.kind == CREATE) || (ret == -ENOSPC && w->full)) {
+	if ((ret == -ERANGE && w->op.kind == CREATE) ||
+	    (ret == -ENOSPC && (w->full || w->op.kind == RENAME))) {
 		/* Refused: nothing has changed, and nothing has been taken. */
 		if (q2_image_mode(w->g.img) != Q2_MODE_RW)
 			FAIL("for want of room the image has become read-only");
@@ -654,9 +705,9 @@ static bool fault_once(const struct image_set *set, enum kind kind, enum fault_k
 	begin(&w, set, seed, false);
 	CHECK(!guest_open(&w.g, set, w.disk, w.model, seed, true));
 	guests(&w, 10);
-	if (kind != CREATE && kind != RESIZE)
+	if (kind == APPLY || kind == DELETE)
 		operate(&w, CREATE);
-	if (kind != CREATE && kind != RESIZE && set->config->version > 2)
+	if ((kind == APPLY || kind == DELETE) && set->config->version > 2)
 		operate(&w, RESIZE);
 	guests(&w, 10);
 	prepare(&w, kind);
@@ -728,7 +779,7 @@ static void run_fault(void *arg)
 	unsigned long nth;
 	int sticky;
 
-	for (kind = CREATE; kind < KINDS; kind++) {
+	for (kind = CREATE; kind < (set->nr > 1 ? KINDS : RENAME); kind++) {
 		for (fault = FAULT_READ; fault <= FAULT_ALLOC; fault++) {
 			for (sticky = 0; sticky < 2; sticky++) {
 				for (nth = 1; fault_once(set, kind, fault, nth, sticky); nth++)
