@@ -142,6 +142,17 @@ static void host_file_discard(struct q2_file *file, u64 offset, u64 len)
 	fallocate(to_host_file(file)->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
 }
 
+static int host_file_zero(struct q2_file *file, u64 offset, u64 len)
+{
+	struct host_file *host = to_host_file(file);
+
+	/* Of a device nobody knows what is read from a hole. */
+	if (host->block ||
+	    fallocate(host->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
 static const struct q2_file_ops read_ops = {
 	.read = host_file_read,
 };
@@ -151,6 +162,7 @@ static const struct q2_file_ops write_ops = {
 	.write = host_file_write,
 	.flush = host_file_flush,
 	.discard = host_file_discard,
+	.zero = host_file_zero,
 };
 
 static int learn_block_device(struct host_file *host, dev_t dev)

@@ -28,7 +28,9 @@ void q2_chain_init(struct q2_chain *chain)
 			bits = min_t(unsigned int, bits, q2_image_geometry(img)->subcluster_bits);
 	}
 	chain->granule_bits = bits > Q2_MAX_CLUSTER_BITS ? RAW_GRANULE_BITS : bits;
-	chain->size = chain->layers[chain->nr_layers - 1].size;
+	chain->top = chain->nr_layers - 1;
+	chain->dest = Q2_NO_LAYER;
+	chain->size = chain->layers[chain->top].size;
 }
 
 void q2_chain_free(struct q2_chain *chain)
@@ -36,38 +38,98 @@ void q2_chain_free(struct q2_chain *chain)
 	kvfree(chain);
 }
 
-int q2_chain_lookup(struct q2_chain *chain, u64 guest, u64 len, unsigned int *layer,
-		    struct q2_extent *ext)
+unsigned int q2_chain_below(const struct q2_chain *chain, unsigned int layer)
 {
-	unsigned int i = chain->nr_layers - 1;
+	while (layer--) {
+		if (!READ_ONCE(chain->layers[layer].gone))
+			return layer;
+	}
+	return Q2_NO_LAYER;
+}
+
+unsigned int q2_chain_above(const struct q2_chain *chain, unsigned int layer)
+{
+	while (++layer < chain->nr_layers) {
+		if (!READ_ONCE(chain->layers[layer].gone))
+			return layer;
+	}
+	return Q2_NO_LAYER;
+}
+
+bool q2_chain_in_place(const struct q2_chain *chain, unsigned int layer,
+		       const struct q2_extent *ext)
+{
+	const struct q2_layer *l = &chain->layers[layer];
+
+	if (!chain->writable || !ext->copied)
+		return false;
+	if (layer != READ_ONCE(chain->top) && layer != READ_ONCE(chain->dest))
+		return false;
+	/*
+	 * Pairs with the change that the map counts after the range was frozen:
+	 * a filler that still sees the old range does not get its leaf installed.
+	 */
+	if (ext->guest < READ_ONCE(chain->frozen_end) &&
+	    ext->guest + ext->len > READ_ONCE(chain->frozen))
+		return false;
+	return !l->img || q2_image_may_overwrite(l->img, ext->host, ext->len);
+}
+
+/* Bytes of a raw file are its own, where they are. */
+static void raw_extent(u64 guest, u64 len, struct q2_extent *ext)
+{
+	memset(ext, 0, sizeof(*ext));
+	ext->guest = guest;
+	ext->len = len;
+	ext->kind = Q2_DATA;
+	ext->copied = true;
+	ext->host = guest;
+}
+
+/* Shorter than what lies on it: QEMU reads zeroes there. */
+static void beyond_extent(u64 guest, u64 len, struct q2_extent *ext)
+{
+	memset(ext, 0, sizeof(*ext));
+	ext->guest = guest;
+	ext->len = len;
+	ext->kind = Q2_ZERO;
+}
+
+int q2_chain_lookup_in(struct q2_chain *chain, unsigned int top, unsigned int bottom, u64 guest,
+		       u64 len, unsigned int *layer, struct q2_extent *ext)
+{
+	unsigned int i = top;
 	int ret;
 
-	len = min(len, chain->size - guest);
-	for (;; i--) {
+	for (;;) {
 		const struct q2_layer *l = &chain->layers[i];
+		u64 size = READ_ONCE(l->size);
 
 		*layer = i;
-		if (guest >= l->size) {
-			/* Shorter than what lies on it: QEMU reads zeroes there. */
-			memset(ext, 0, sizeof(*ext));
-			ext->guest = guest;
-			ext->len = len;
-			ext->kind = Q2_ZERO;
+		if (guest >= size) {
+			beyond_extent(guest, len, ext);
 			return 0;
 		}
-		len = min(len, l->size - guest);
+		len = min(len, size - guest);
 		if (!l->img) {
-			memset(ext, 0, sizeof(*ext));
-			ext->guest = guest;
-			ext->len = len;
-			ext->kind = Q2_DATA;
-			ext->copied = true; /* a raw file's bytes are its own */
-			ext->host = guest;
+			raw_extent(guest, len, ext);
 			return 0;
 		}
 		ret = q2_image_lookup(l->img, guest, len, ext);
-		if (ret || ext->kind != Q2_UNALLOCATED || !i)
+		if (ret || ext->kind != Q2_UNALLOCATED)
 			return ret;
+		i = q2_chain_below(chain, i);
+		if (i == Q2_NO_LAYER || i < bottom) {
+			*layer = bottom;
+			return 0;
+		}
 		len = ext->len;
 	}
+}
+
+int q2_chain_lookup(struct q2_chain *chain, u64 guest, u64 len, unsigned int *layer,
+		    struct q2_extent *ext)
+{
+	return q2_chain_lookup_in(chain, READ_ONCE(chain->top), 0, guest,
+				  min(len, chain->size - guest), layer, ext);
 }

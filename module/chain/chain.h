@@ -17,17 +17,22 @@
 /* More layers than this would not fit a map word (map.h). */
 #define Q2_MAX_LAYERS 4096
 
+/* The number of no layer. */
+#define Q2_NO_LAYER ~0U
+
 /**
  * struct q2_layer - one image of a chain
  * @img: the qcow2 image, or NULL: the layer is raw
  * @file: the host file
  * @size: guest bytes the layer covers, a multiple of 512; what is above it
  *        reads zeroes beyond
+ * @gone: merged into another one: it answers for nothing any more
  */
 struct q2_layer {
 	struct q2_image *img;
 	struct q2_file *file;
 	u64 size;
+	bool gone;
 };
 
 /**
@@ -37,13 +42,26 @@ struct q2_layer {
  *                aligned and no layer ends among them: the smallest
  *                subcluster_bits of the qcow2 layers; 16 if all are raw
  * @writable: the top layer may be written
- * @size: guest bytes, the top layer's
+ * @top: number of the layer the disk shows first and is written to; the layers
+ *       above it, if any, are gone
+ * @dest: number of a layer below the top that is written too, where the top has
+ *        nothing: the top is being merged into it; or Q2_NO_LAYER
+ * @frozen: first guest byte of a range where nothing is written in place now
+ * @frozen_end: past its last one; 0: there is none
+ * @size: guest bytes
  * @layers: base first
+ *
+ * Layers keep their numbers while others go. Who changes @gone, @top and @dest
+ * makes sure that nobody relies on the old state: see io/disk.h.
  */
 struct q2_chain {
 	unsigned int nr_layers;
 	unsigned int granule_bits;
 	bool writable;
+	unsigned int top;
+	unsigned int dest;
+	u64 frozen;
+	u64 frozen_end;
 	u64 size;
 	struct q2_layer layers[];
 };
@@ -51,19 +69,18 @@ struct q2_chain {
 /* An empty chain for @nr_layers; fill layers, then q2_chain_init(). NULL: no memory. */
 struct q2_chain *q2_chain_alloc(unsigned int nr_layers);
 
-/* Derive granule_bits and size from the layers. */
+/* Derive granule_bits and size from the layers; the last one is the top. */
 void q2_chain_init(struct q2_chain *chain);
 
-/* May data of @layer that @ext tells of be written where they are? */
-static inline bool q2_chain_in_place(const struct q2_chain *chain, unsigned int layer,
-				     const struct q2_extent *ext)
-{
-	const struct q2_layer *l = &chain->layers[layer];
+/* The next layer below @layer that is not gone, or Q2_NO_LAYER. */
+unsigned int q2_chain_below(const struct q2_chain *chain, unsigned int layer);
 
-	if (!chain->writable || layer != chain->nr_layers - 1 || !ext->copied)
-		return false;
-	return !l->img || q2_image_may_overwrite(l->img, ext->host, ext->len);
-}
+/* The next layer above @layer that is not gone, or Q2_NO_LAYER. */
+unsigned int q2_chain_above(const struct q2_chain *chain, unsigned int layer);
+
+/* May data of @layer that @ext tells of be written where they are? */
+bool q2_chain_in_place(const struct q2_chain *chain, unsigned int layer,
+		       const struct q2_extent *ext);
 
 /* Free the stack, not what it refers to. NULL is fine. */
 void q2_chain_free(struct q2_chain *chain);
@@ -84,5 +101,20 @@ void q2_chain_free(struct q2_chain *chain);
  */
 int q2_chain_lookup(struct q2_chain *chain, u64 guest, u64 len, unsigned int *layer,
 		    struct q2_extent *ext);
+
+/**
+ * q2_chain_lookup_in() - the same among some layers of the stack
+ * @chain: chain
+ * @top: the first to be asked
+ * @bottom: the last to be asked
+ * @guest: first byte
+ * @len: bytes wanted, at least 1
+ * @layer: result: as above; with Q2_UNALLOCATED @bottom
+ * @ext: result: Q2_UNALLOCATED: none of these layers has the bytes
+ *
+ * Return: as q2_image_lookup().
+ */
+int q2_chain_lookup_in(struct q2_chain *chain, unsigned int top, unsigned int bottom, u64 guest,
+		       u64 len, unsigned int *layer, struct q2_extent *ext);
 
 #endif

@@ -238,8 +238,10 @@ void q2_map_lookup(struct q2_map *map, u64 guest, u64 len, struct q2_run *run)
 		WRITE_ONCE(leaf->referenced, true);
 	word = leaf_word(map, leaf, granule & (Q2_MAP_LEAF_GRANULES - 1));
 	run->kind = word_kind(word);
-	run->in_place = word & WORD_IN_PLACE;
 	run->layer = word >> WORD_LAYER_SHIFT & WORD_LAYER_MASK;
+	/* Words of a layer that was the top once still say so. */
+	run->in_place = (word & WORD_IN_PLACE) && (run->layer == READ_ONCE(map->chain->top) ||
+						   run->layer == READ_ONCE(map->chain->dest));
 	n = 1;
 	if (run->kind != Q2_MAP_MIXED && run->kind != Q2_MAP_BAD) {
 		run->host = (word >> WORD_SECTOR_SHIFT << Q2_SECTOR_BITS) +
@@ -464,6 +466,31 @@ void q2_map_forget(struct q2_map *map, u64 guest, u64 len)
 		spin_unlock(&map->lock);
 		cond_resched();
 	}
+}
+
+void q2_map_forget_all(struct q2_map *map)
+{
+	unsigned int i;
+
+	spin_lock(&map->lock);
+	for (i = 0; i < FILL_LOCKS; i++)
+		map->changes[i]++;
+	while (!list_empty(&map->clock))
+		leaf_remove(map, list_first_entry(&map->clock, struct leaf, clock));
+	spin_unlock(&map->lock);
+}
+
+bool q2_map_rebind(struct q2_map *map, struct q2_chain *chain)
+{
+	u64 old_size = map->chain->size;
+
+	if (map->leaf_shift != chain->granule_bits + Q2_MAP_LEAF_BITS || old_size > chain->size)
+		return false;
+	map->chain = chain;
+	/* The last leaf knows nothing beyond the old end, or the wrong thing. */
+	if (old_size != chain->size)
+		q2_map_forget(map, old_size - 1, 1);
+	return true;
 }
 
 void q2_map_stats(struct q2_map *map, struct q2_map_stats *stats)

@@ -117,6 +117,21 @@ void q2_map_set_data(struct q2_map *map, u64 guest, u64 len, unsigned int layer,
  */
 void q2_map_forget(struct q2_map *map, u64 guest, u64 len);
 
+/* The same for all guest bytes. */
+void q2_map_forget_all(struct q2_map *map);
+
+/**
+ * q2_map_rebind() - the map is of another chain from now on
+ * @map: map; nobody looks or fills meanwhile
+ * @chain: the chain: its layers 0, 1, ... are those of the old one, with more on
+ *         top, or none. The new ones hold nothing below the old chain's size
+ *
+ * So a snapshot does not start cold. Does not block.
+ *
+ * Return: whether it is now; not if the granules of the two differ.
+ */
+bool q2_map_rebind(struct q2_map *map, struct q2_chain *chain);
+
 /**
  * struct q2_map_stats - size and work of a map
  * @bytes: held now

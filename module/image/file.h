@@ -25,6 +25,10 @@ struct q2_file;
  * @discard: bytes that nobody refers to any more: give their room back if that
  *           is possible. A hint: failure is not told. Blocks. NULL: never possible.
  *
+ * @zero: make @len bytes at @offset read zeroes, by giving their room back if that is
+ *        possible. Blocks. Return: 0; -EOPNOTSUPP: zeroes must be written; -errno.
+ *        NULL: never possible.
+ *
  * @write and @flush are NULL in a file that is only read.
  */
 struct q2_file_ops {
@@ -32,6 +36,7 @@ struct q2_file_ops {
 	int (*write)(struct q2_file *file, u64 offset, const void *buf, size_t len);
 	int (*flush)(struct q2_file *file);
 	void (*discard)(struct q2_file *file, u64 offset, u64 len);
+	int (*zero)(struct q2_file *file, u64 offset, u64 len);
 };
 
 /**
@@ -40,6 +45,7 @@ struct q2_file_ops {
  * @name: what to call it in a sentence; lives as long as the file
  * @size: bytes when it was opened
  * @limit: bytes it may grow to; a block device's size, else Q2_MAX_OFFSET
+ * @align: offsets and lengths of writes must be multiples of it; 0: any will do
  * @grows: what lies beyond @size reads zeroes until it is written
  */
 struct q2_file {
@@ -47,6 +53,7 @@ struct q2_file {
 	const char *name;
 	u64 size;
 	u64 limit;
+	u32 align;
 	bool grows;
 };
 

@@ -213,6 +213,11 @@ int q2_image_make_writable(struct q2_image *img, const struct q2_image_hooks *ho
 	ret = check_writable(img, err);
 	if (ret)
 		return ret;
+	if (img->writable)
+		return img->mode == Q2_MODE_RW
+			       ? 0
+			       : q2_err_set(err, EROFS,
+					    "the image has become read-only after an error");
 	INIT_LIST_HEAD(&img->spare_freed);
 	snaps = q2_snapshots_load(img->file, &img->hdr, err);
 	if (IS_ERR(snaps))
@@ -240,7 +245,8 @@ int q2_image_make_writable(struct q2_image *img, const struct q2_image_hooks *ho
 	img->hooks = hooks;
 	img->hooks_arg = arg;
 	img->mode = Q2_MODE_RW;
-	img->writable = true;
+	/* Whoever looks up may be asking already. */
+	smp_store_release(&img->writable, true);
 	return 0;
 
 fail:

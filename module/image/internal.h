@@ -59,7 +59,7 @@ struct q2_image {
 	struct q2_cache *cache;
 
 	/* What follows is used once q2_image_make_writable() has been called. */
-	bool writable;	     /* set once, before anyone else knows the image */
+	bool writable;	     /* set once, when all of it is ready */
 	bool awaits_backing; /* q2_image_await_backing(); set while nobody else is there */
 	int mode;	     /* enum q2_mode; degrades under lock, read anywhere */
 	const struct q2_image_hooks *hooks;
@@ -176,9 +176,6 @@ struct q2_freed *q2_freed_get(struct q2_image *img);
 
 /* It is not needed any more. NULL is none. */
 void q2_freed_put(struct q2_image *img, struct q2_freed *freed);
-
-/* Before closing: commit, and write the refcounts that a commit leaves for the next. */
-void q2_image_commit_all(struct q2_image *img);
 
 /*
  * Take the image alone: what has ended is durable, nothing is dirty or waits to be

@@ -373,8 +373,19 @@ static void discard_change(const struct q2_image *img, const struct entry *e, st
 	}
 }
 
-/* The clusters from *@pos to @end that lie in one slice; *@pos moves along. */
-static int discard_slice(struct q2_image *img, u64 *pos, u64 end, bool unmap)
+/* As if the image had never held anything there. */
+static void unallocate_change(const struct entry *e, struct change *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->free = refers(e);
+	c->none = !e->word && !e->bitmap;
+}
+
+/*
+ * The clusters from *@pos to @end that lie in one slice; *@pos moves along. @zero:
+ * they read zeroes afterwards, otherwise what is below.
+ */
+static int discard_slice(struct q2_image *img, u64 *pos, u64 end, bool zero)
 {
 	u64 coverage = q2_l2_coverage(&img->geo);
 	struct q2_slice *slice;
@@ -397,7 +408,10 @@ static int discard_slice(struct q2_image *img, u64 *pos, u64 end, bool unmap)
 			ret = q2_image_corrupt(img, "an L2 entry breaks the format");
 			break;
 		}
-		discard_change(img, &e, &change);
+		if (zero)
+			discard_change(img, &e, &change);
+		else
+			unallocate_change(&e, &change);
 		if (!change.none)
 			ret = apply(img, slice, *pos, &e, &change);
 		if (ret)
@@ -408,8 +422,8 @@ static int discard_slice(struct q2_image *img, u64 *pos, u64 end, bool unmap)
 }
 
 /* Do @step for one slice after the other: the lock is free in between, and memory bounded. */
-static int by_slices(struct q2_image *img, u64 *pos, u64 end, bool unmap,
-		     int (*step)(struct q2_image *img, u64 *pos, u64 end, bool unmap))
+static int by_slices(struct q2_image *img, u64 *pos, u64 end, bool how,
+		     int (*step)(struct q2_image *img, u64 *pos, u64 end, bool how))
 {
 	u64 from, retried = U64_MAX;
 	int ret = 0;
@@ -420,7 +434,7 @@ static int by_slices(struct q2_image *img, u64 *pos, u64 end, bool unmap,
 			break;
 		mutex_lock(&img->lock);
 		from = *pos;
-		ret = img->mode == Q2_MODE_RW ? step(img, pos, end, unmap) : -EROFS;
+		ret = img->mode == Q2_MODE_RW ? step(img, pos, end, how) : -EROFS;
 		/* Before the lock goes: a commit may give the clusters back. */
 		if (img->hooks && img->hooks->forget)
 			img->hooks->forget(img->hooks_arg, from,
@@ -442,6 +456,13 @@ int q2_image_discard(struct q2_image *img, u64 guest, u64 len)
 	if (end < img->hdr.size)
 		end = round_down(end, size);
 	return by_slices(img, &pos, end, true, discard_slice);
+}
+
+int q2_image_unallocate(struct q2_image *img, u64 guest, u64 len)
+{
+	u64 pos = guest;
+
+	return by_slices(img, &pos, guest + len, false, discard_slice);
 }
 
 /*

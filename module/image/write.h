@@ -43,7 +43,8 @@ struct q2_image_hooks {
 
 /**
  * q2_image_make_writable() - allow changes
- * @img: freshly opened image that nobody else knows yet
+ * @img: image; nobody calls this twice at a time. Others may be looking up. One that
+ *       is writable already stays as it is
  * @hooks: may be NULL
  * @arg: for the hooks
  * @err: reason of a refusal
@@ -139,6 +140,17 @@ void q2_write_end(struct q2_image *img, struct q2_write *w, bool done);
 int q2_image_discard(struct q2_image *img, u64 guest, u64 len);
 
 /**
+ * q2_image_unallocate() - hold nothing for guest bytes any more
+ * @img: image
+ * @guest: first byte, of a cluster
+ * @len: bytes, whole clusters, or up to the end of the disk
+ *
+ * What a backing file has there shows afterwards; so that nothing is lost in a power
+ * cut, what the image held is durable there before. Otherwise as q2_image_discard().
+ */
+int q2_image_unallocate(struct q2_image *img, u64 guest, u64 len);
+
+/**
  * q2_image_zero() - make guest bytes read zeroes
  * @img: image
  * @guest: first byte, a multiple of the subcluster size
@@ -162,6 +174,13 @@ int q2_image_zero(struct q2_image *img, u64 guest, u64 len, bool unmap, u64 *don
  * read-only and what was durable before still is.
  */
 int q2_image_commit(struct q2_image *img);
+
+/*
+ * Make everything durable and the file complete, with the refcounts that a commit
+ * leaves for the next: nothing is written afterwards until something changes again.
+ * A failure is kept in q2_image_mode(). Blocks.
+ */
+void q2_image_commit_all(struct q2_image *img);
 
 /* Slices of metadata that wait for a commit. */
 unsigned int q2_image_dirty(const struct q2_image *img);

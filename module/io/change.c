@@ -20,11 +20,14 @@
 /* The same for memory. */
 #define MEMORY_DELAY (HZ / 50 + 1)
 
-/* One request in a worker, from begin() to end(). */
+/*
+ * One request in a worker, from begin() to end(). @to is what the step at hand changes:
+ * the top, unless that is being merged into another layer (choose()).
+ */
 struct change {
 	struct q2_request *req;
 	struct q2_disk *disk;
-	struct q2_image *img;
+	struct q2_shared *to;
 	struct q2_range range;
 	unsigned int noio;
 	unsigned long deadline; /* for room, in jiffies; 0 before it was first missing */
@@ -34,23 +37,28 @@ static void begin(struct change *c, struct work_struct *work)
 {
 	struct q2_request *req = container_of(work, struct q2_request, work);
 	u64 end = req->guest + req->bio->bi_iter.bi_size;
-	u64 size;
+	u64 unit = READ_ONCE(req->disk->range_unit);
 
 	c->req = req;
 	c->disk = req->disk;
-	c->img = req->disk->top->img;
 	c->deadline = 0;
 	c->noio = memalloc_noio_save();
-	size = c->img ? q2_image_geometry(c->img)->cluster_size : SECTOR_SIZE;
-	q2_range_lock(&c->disk->ranges, &c->range, round_down(req->guest, size),
-		      round_up(end, size));
+	q2_range_lock(&c->disk->ranges, &c->range, round_down(req->guest, unit),
+		      round_up(end, unit));
+	/* The top stays what it is as long as a range is held. */
+	c->to = c->disk->top;
+}
+
+static bool is_dirty(const struct q2_shared *s)
+{
+	return s->img && q2_image_dirty(s->img);
 }
 
 static void end(struct change *c, int error)
 {
-	q2_range_unlock(&c->disk->ranges, &c->range);
-	if (c->img && q2_image_dirty(c->img))
+	if (is_dirty(c->disk->top) || (c->disk->dest && is_dirty(c->disk->dest)))
 		queue_delayed_work(c->disk->change_wq, &c->disk->commit_work, COMMIT_DELAY);
+	q2_range_unlock(&c->disk->ranges, &c->range);
 	if (c->disk->low_water)
 		q2_disk_look_for_room(c->disk);
 	if (!error && (c->req->bio->bi_opf & REQ_FUA))
@@ -73,7 +81,7 @@ static bool wait_for_room(struct change *c)
 			return false;
 		if (disk->nospace_ms && atomic_inc_return(&disk->nospace) == 1) {
 			pr_warn("dm-qcow2: %s: %s: no room for new clusters; writes wait %u s for more\n",
-				disk->name, disk->top->host->file.name, disk->nospace_ms / 1000);
+				disk->name, c->to->host->file.name, disk->nospace_ms / 1000);
 			q2_disk_event(disk);
 		}
 		return true;
@@ -81,7 +89,7 @@ static bool wait_for_room(struct change *c)
 	if (!disk->nospace_ms || time_after(jiffies, c->deadline) || READ_ONCE(disk->leaving))
 		return false;
 	wait_event_timeout(disk->room, READ_ONCE(disk->leaving), ROOM_DELAY);
-	q2_host_refresh(disk->top->host);
+	q2_host_refresh(c->to->host);
 	return true;
 }
 
@@ -108,6 +116,7 @@ static void room_found(struct change *c)
 {
 	if (c->deadline && c->disk->nospace_ms)
 		atomic_dec(&c->disk->nospace);
+	c->deadline = 0;
 }
 
 /*
@@ -139,8 +148,9 @@ static void put_room(struct q2_disk *disk, void *buf)
  * Put together what must lie from w->fill_start to w->fill_end: what the device
  * reads there now, with the new bytes over it; and write it in one go.
  */
-static int write_filled(struct q2_disk *disk, const struct q2_write *w, struct iov_iter *from)
+static int write_filled(struct change *c, const struct q2_write *w, struct iov_iter *from)
 {
+	struct q2_disk *disk = c->disk;
 	u32 len = w->fill_end - w->fill_start, head = w->guest - w->fill_start;
 	void *buf = get_room(disk, len);
 	int token, ret = 0;
@@ -159,21 +169,21 @@ static int write_filled(struct q2_disk *disk, const struct q2_write *w, struct i
 			ret = -EIO;
 	}
 	if (!ret)
-		ret = q2_file_write(&disk->top->host->file, w->host - head, buf, len);
+		ret = q2_file_write(&c->to->host->file, w->host - head, buf, len);
 	put_room(disk, buf);
 	return ret;
 }
 
 /* New bytes that fill whole clusters, or go where there are data already: no copy. */
-static int write_through(struct q2_disk *disk, const struct q2_write *w, struct iov_iter *from)
+static int write_through(struct change *c, u64 host, u64 len, struct iov_iter *from)
 {
 	struct iov_iter part = *from;
 	int ret;
 
-	iov_iter_truncate(&part, w->len);
-	ret = q2_host_write_bytes(disk->top->host, w->host, &part);
+	iov_iter_truncate(&part, len);
+	ret = q2_host_write_bytes(c->to->host, host, &part);
 	if (!ret)
-		iov_iter_advance(from, w->len);
+		iov_iter_advance(from, len);
 	return ret;
 }
 
@@ -182,13 +192,14 @@ static int write_through(struct q2_disk *disk, const struct q2_write *w, struct 
  * so does the host? Not at the start of a cluster: there more is about to follow,
  * and in a cluster that has been filled it goes in place without a worker.
  */
-static bool fill_is_there(struct q2_disk *disk, const struct q2_write *w)
+static bool fill_is_there(struct change *c, const struct q2_write *w)
 {
+	struct q2_disk *disk = c->disk;
 	bool zero;
 	int token;
 
-	if (!w->untouched || !disk->top->host->cheap_holes || w->host == w->host_cluster ||
-	    !IS_ALIGNED(w->host | w->len, disk->top->host->align))
+	if (!w->untouched || !c->to->host->cheap_holes || w->host == w->host_cluster ||
+	    !IS_ALIGNED(w->host | w->len, c->to->host->align))
 		return false;
 	token = q2_disk_enter(disk);
 	zero = q2_disk_reads_zero(disk, w->fill_start, w->guest - w->fill_start) &&
@@ -198,37 +209,106 @@ static bool fill_is_there(struct q2_disk *disk, const struct q2_write *w)
 }
 
 /*
+ * What the first bytes of a range are written to. While the top is being merged into
+ * another layer, a cluster that it does not have goes there, and so does all that has
+ * been merged: the merge need not come back. What the top has yet is written there, and
+ * merged when its turn comes. @len: cut to bytes with one answer.
+ */
+static int choose(struct change *c, u64 guest, u64 *len)
+{
+	struct q2_disk *disk = c->disk;
+	struct q2_image *img = disk->top->img;
+	struct q2_extent ext;
+	u64 size, cluster;
+	int ret;
+
+	c->to = disk->top;
+	/* An image can have become shorter than the device, by a snapshot applied. */
+	size = disk->chain->layers[disk->chain->top].size;
+	if (guest >= size)
+		return -EIO;
+	*len = min(*len, size - guest);
+	if (!disk->dest)
+		return 0;
+	size = q2_image_geometry(img)->cluster_size;
+	cluster = round_down(guest, size);
+	ret = q2_image_lookup(img, cluster, guest + *len - cluster, &ext);
+	if (ret)
+		return ret;
+	if (ext.kind == Q2_UNALLOCATED && ext.len < size)
+		ret = q2_image_lookup(img, cluster, size, &ext);
+	if (ret)
+		return ret;
+	if (ext.kind == Q2_UNALLOCATED && ext.len >= min(size, disk->chain->size - cluster)) {
+		c->to = disk->dest;
+		*len = min(*len, cluster + ext.len - guest);
+	} else {
+		*len = min(*len, cluster + size - guest);
+	}
+	return 0;
+}
+
+/* The same in a raw file: the bytes lie where they are. */
+static int write_raw_step(struct change *c, u64 guest, u64 len, struct iov_iter *from, u64 *done)
+{
+	struct q2_file *file = &c->to->host->file;
+	void *buf;
+	int ret;
+
+	*done = len;
+	if (from)
+		return write_through(c, guest, len, from);
+	ret = file->ops->zero(file, guest, len);
+	if (ret != -EOPNOTSUPP)
+		return ret;
+	*done = min(len, c->disk->range_unit);
+	buf = get_room(c->disk, *done);
+	memset(buf, 0, *done);
+	ret = q2_file_write(file, guest, buf, *done);
+	put_room(c->disk, buf);
+	return ret;
+}
+
+/*
  * Write the first bytes of a range: up to the next border if it begins or ends
  * inside a cluster, whole clusters otherwise. @from is NULL for zeroes.
  */
 static int write_step(struct change *c, u64 guest, u64 len, struct iov_iter *from, u64 *done)
 {
-	u32 size = q2_image_geometry(c->img)->cluster_size;
-	u32 in_cluster = guest & (size - 1);
+	struct q2_image *img;
 	struct q2_write w;
+	u32 size, in_cluster;
 	int ret;
 
+	ret = choose(c, guest, &len);
+	if (ret)
+		return ret;
+	img = c->to->img;
+	if (!img)
+		return write_raw_step(c, guest, len, from, done);
+	size = q2_image_geometry(img)->cluster_size;
+	in_cluster = guest & (size - 1);
 	if (in_cluster || len < size || !from)
 		len = min_t(u64, len, size - in_cluster);
 	else
 		len = round_down(len, (u64)size);
-	ret = q2_write_begin(c->img, guest, len, &w);
+	ret = q2_write_begin(img, guest, len, &w);
 	if (ret)
 		return ret;
-	if (from && ((w.fill_start == guest && w.fill_end == guest + w.len) ||
-		     fill_is_there(c->disk, &w))) {
-		ret = write_through(c->disk, &w, from);
+	if (from &&
+	    ((w.fill_start == guest && w.fill_end == guest + w.len) || fill_is_there(c, &w))) {
+		ret = write_through(c, w.host, w.len, from);
 	} else {
 		struct iov_iter part = {};
 
 		if (from)
 			part = *from;
-		ret = write_filled(c->disk, &w, from ? &part : NULL);
+		ret = write_filled(c, &w, from ? &part : NULL);
 		if (!ret && from)
 			iov_iter_advance(from, w.len);
 	}
 	/* The bytes are on the host before any lookup, or the map, can find them there. */
-	q2_write_end(c->img, &w, !ret);
+	q2_write_end(img, &w, !ret);
 	if (!ret)
 		*done = w.len;
 	return ret;
@@ -280,10 +360,7 @@ void q2_change_write(struct work_struct *work)
 	q2_disk_count(c.disk, Q2_COUNT_ALLOCATING);
 	c.req->done = 0;
 	q2_request_iter(c.req, &from);
-	if (c.img)
-		ret = write_range(&c, c.req->guest, c.req->bio->bi_iter.bi_size, &from);
-	else
-		ret = q2_host_write_bytes(c.disk->top->host, c.req->guest, &from);
+	ret = write_range(&c, c.req->guest, c.req->bio->bi_iter.bi_size, &from);
 	if (ret)
 		pr_err_ratelimited(
 			"dm-qcow2: %s: writing %u bytes at guest offset %llu failed: error %d\n",
@@ -293,27 +370,51 @@ void q2_change_write(struct work_struct *work)
 	end(&c, ret);
 }
 
+/* Forget bytes in one layer. */
+static int discard_in(struct change *c, struct q2_shared *to)
+{
+	u64 size = c->disk->chain->layers[to->layer].size;
+	u64 guest = min(c->req->guest, size);
+	u64 len = min_t(u64, c->req->bio->bi_iter.bi_size, size - guest);
+	int ret;
+
+	c->to = to;
+	if (!len)
+		return 0;
+	if (!to->img) {
+		/* A hint: what a raw file keeps is no worse than before. */
+		to->host->file.ops->discard(&to->host->file, guest, len);
+		return 0;
+	}
+	do {
+		ret = q2_image_discard(to->img, guest, len);
+	} while (ret && try_again(c, ret));
+	return ret;
+}
+
 void q2_change_discard(struct work_struct *work)
 {
 	struct change c;
 	int ret;
 
 	begin(&c, work);
-	do {
-		ret = q2_image_discard(c.img, c.req->guest, c.req->bio->bi_iter.bi_size);
-	} while (ret && try_again(&c, ret));
+	ret = discard_in(&c, c.disk->top);
+	/* What the top does not have, or what it hides and is going to replace. */
+	if (!ret && c.disk->dest)
+		ret = discard_in(&c, c.disk->dest);
 	room_found(&c);
 	end(&c, ret);
 }
 
-/* Zero a range whose borders are those of subclusters, or the end of the disk. */
+/* Zero a range of one image whose borders are those of subclusters, or the end of the disk. */
 static int zero_aligned(struct change *c, u64 guest, u64 len, bool unmap)
 {
-	u64 done, part, size = q2_image_geometry(c->img)->cluster_size;
+	struct q2_image *img = c->to->img;
+	u64 done, part, size = q2_image_geometry(img)->cluster_size;
 	int ret = 0;
 
 	while (len && !ret) {
-		ret = q2_image_zero(c->img, guest, len, unmap, &done);
+		ret = q2_image_zero(img, guest, len, unmap, &done);
 		guest += done;
 		len -= done;
 		if (ret == -EOPNOTSUPP) {
@@ -328,9 +429,30 @@ static int zero_aligned(struct change *c, u64 guest, u64 len, bool unmap)
 	return ret;
 }
 
+/* Zero a range of one layer. */
+static int zero_in(struct change *c, u64 guest, u64 past, bool unmap)
+{
+	struct q2_image *img = c->to->img;
+	u64 first, last, unit;
+	int ret = 0;
+
+	if (!img)
+		return write_range(c, guest, past - guest, NULL);
+	unit = 1ULL << q2_image_geometry(img)->subcluster_bits;
+	first = min(round_up(guest, unit), past);
+	last = past == q2_image_size(img) ? past : max(round_down(past, unit), first);
+	if (guest < first)
+		ret = write_range(c, guest, first - guest, NULL);
+	if (!ret && first < last)
+		ret = zero_aligned(c, first, last - first, unmap);
+	if (!ret && last < past)
+		ret = write_range(c, last, past - last, NULL);
+	return ret;
+}
+
 void q2_change_zero(struct work_struct *work)
 {
-	u64 guest, past, first, last, unit;
+	u64 guest, past, len;
 	struct change c;
 	bool unmap;
 	int ret = 0;
@@ -339,15 +461,14 @@ void q2_change_zero(struct work_struct *work)
 	guest = c.req->guest;
 	past = guest + c.req->bio->bi_iter.bi_size;
 	unmap = !(c.req->bio->bi_opf & REQ_NOUNMAP);
-	unit = 1ULL << q2_image_geometry(c.img)->subcluster_bits;
-	first = min(round_up(guest, unit), past);
-	last = past == c.disk->chain->size ? past : max(round_down(past, unit), first);
-	if (guest < first)
-		ret = write_range(&c, guest, first - guest, NULL);
-	if (!ret && first < last)
-		ret = zero_aligned(&c, first, last - first, unmap);
-	if (!ret && last < past)
-		ret = write_range(&c, last, past - last, NULL);
+	while (guest < past && !ret) {
+		len = past - guest;
+		ret = choose(&c, guest, &len);
+		if (!ret)
+			ret = zero_in(&c, guest, guest + len, unmap);
+		guest += len;
+	}
+	room_found(&c);
 	end(&c, ret);
 }
 

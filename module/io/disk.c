@@ -102,6 +102,11 @@ static void image_mapped(void *arg, u64 guest, u64 len, u64 host)
 
 	if (!disk)
 		return;
+	if (s->layer != READ_ONCE(disk->chain->top)) {
+		/* Layers above may have something else there. */
+		q2_map_forget(disk->map, guest, len);
+		return;
+	}
 	/*
 	 * A border inside a granule has data beside it that were there before, on
 	 * the same host cluster: else it would have been filled.
@@ -109,8 +114,7 @@ static void image_mapped(void *arg, u64 guest, u64 len, u64 host)
 	granule = 1ULL << disk->chain->granule_bits;
 	start = round_down(guest, granule);
 	past = min(guest + len, disk->chain->size);
-	q2_map_set_data(disk->map, start, past - start, disk->chain->nr_layers - 1,
-			host - (guest - start));
+	q2_map_set_data(disk->map, start, past - start, s->layer, host - (guest - start));
 }
 
 static void image_forget(void *arg, u64 guest, u64 len)
@@ -135,7 +139,7 @@ static void image_failed(void *arg, const char *what)
 	}
 }
 
-static const struct q2_image_hooks image_hooks = {
+const struct q2_image_hooks q2_disk_hooks = {
 	.quiesce = quiesce,
 	.mapped = image_mapped,
 	.forget = image_forget,
@@ -147,19 +151,29 @@ void q2_disk_event(struct q2_disk *disk)
 	disk->event(disk->event_arg);
 }
 
-int q2_disk_flush(struct q2_disk *disk)
+static int flush_shared(struct q2_shared *s)
 {
-	return disk->top->img ? q2_image_commit(disk->top->img)
-			      : q2_file_flush(&disk->top->host->file);
+	return s->img ? q2_image_commit(s->img) : q2_file_flush(&s->host->file);
 }
 
-void q2_disk_look_for_room(struct q2_disk *disk)
+int q2_disk_flush(struct q2_disk *disk)
+{
+	int ret = 0, top;
+
+	down_read(&disk->layers_lock);
+	/* A write that has ended may lie in either. */
+	if (disk->dest)
+		ret = flush_shared(disk->dest);
+	top = flush_shared(disk->top);
+	up_read(&disk->layers_lock);
+	return ret ? ret : top;
+}
+
+/* With layers_lock held. */
+static void look_for_room(struct q2_disk *disk)
 {
 	u64 room;
 
-	if (time_before(jiffies, READ_ONCE(disk->room_looked) + ROOM_INTERVAL))
-		return;
-	WRITE_ONCE(disk->room_looked, jiffies);
 	q2_host_refresh(disk->top->host);
 	room = q2_host_room(disk->top->host, disk->top->img ? q2_image_end(disk->top->img) : 0);
 	WRITE_ONCE(disk->room_left, room);
@@ -174,6 +188,16 @@ void q2_disk_look_for_room(struct q2_disk *disk)
 	}
 }
 
+void q2_disk_look_for_room(struct q2_disk *disk)
+{
+	if (time_before(jiffies, READ_ONCE(disk->room_looked) + ROOM_INTERVAL))
+		return;
+	WRITE_ONCE(disk->room_looked, jiffies);
+	down_read(&disk->layers_lock);
+	look_for_room(disk);
+	up_read(&disk->layers_lock);
+}
+
 static void commit_work(struct work_struct *work)
 {
 	struct q2_disk *disk = container_of(to_delayed_work(work), struct q2_disk, commit_work);
@@ -184,13 +208,79 @@ static void commit_work(struct work_struct *work)
 	memalloc_noio_restore(noio);
 }
 
+/* Are the layers of @old the first ones of @disk, and may its map serve here? */
+static bool continues(const struct q2_disk *disk, const struct q2_disk *old)
+{
+	unsigned int i;
+
+	if (old->chain->nr_layers > disk->chain->nr_layers ||
+	    old->chain->top != old->chain->nr_layers - 1)
+		return false;
+	for (i = 0; i < old->chain->nr_layers; i++) {
+		if (old->shared[i] != disk->shared[i] || old->chain->layers[i].gone)
+			return false;
+	}
+	return true;
+}
+
+/* The disk that served this device before, still there and idle, if any; else NULL. */
+static struct q2_disk *find_old(const struct q2_disk *disk)
+{
+	unsigned int i;
+
+	for (i = disk->chain->nr_layers; i--;) {
+		const struct q2_shared *s = disk->shared[i];
+
+		if (s->owner == disk->owner && s->disk)
+			return s->disk == disk ? NULL : s->disk;
+	}
+	return NULL;
+}
+
+/*
+ * Take the map of the disk before, so that nothing starts cold. No request is in flight
+ * on either; disks_lock keeps the shrinker away.
+ */
+static void take_map(struct q2_disk *disk, struct q2_disk *old)
+{
+	struct q2_map *map = old->map;
+
+	mutex_lock(&disks_lock);
+	if (continues(disk, old) && q2_map_rebind(map, disk->chain)) {
+		/* The old disk gets the new one's, which is empty. */
+		q2_map_rebind(disk->map, old->chain);
+		old->map = disk->map;
+		disk->map = map;
+	}
+	mutex_unlock(&disks_lock);
+}
+
 void q2_disk_resume(struct q2_disk *disk)
 {
+	struct q2_disk *old;
+	unsigned int i;
+
 	WRITE_ONCE(disk->leaving, false);
 	if (!disk->writable)
 		return;
+	old = find_old(disk);
+	if (old)
+		take_map(disk, old);
+	/* What was the top may be read by others now. */
+	for (i = 0; i < disk->chain->nr_layers; i++) {
+		struct q2_shared *s = disk->shared[i];
+
+		if (s && s != disk->top && s != disk->dest && s->owner == disk->owner)
+			q2_shared_make_readonly(s);
+	}
+	disk->top->layer = disk->chain->top;
 	WRITE_ONCE(disk->top->disk, disk);
 	q2_disk_look_for_room(disk);
+}
+
+void q2_disk_presuspend_undo(struct q2_disk *disk)
+{
+	WRITE_ONCE(disk->leaving, false);
 }
 
 void q2_disk_presuspend(struct q2_disk *disk)
@@ -223,7 +313,7 @@ static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params
 			.lock = params->lock,
 			.write = write,
 			.owner = params->owner,
-			.hooks = write ? &image_hooks : NULL,
+			.hooks = write ? &q2_disk_hooks : NULL,
 		};
 		struct q2_shared *s = q2_shared_get(&how, err);
 
@@ -242,6 +332,10 @@ static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params
 			disk->mem_align = max(disk->mem_align, s->host->mem_align);
 		}
 		ret = check_backing(disk, i, err);
+		if (!ret && s->owner == params->owner && READ_ONCE(s->busy))
+			ret = q2_err_set(err, EBUSY,
+					 "%s: a job is changing the chain; cancel it, or wait",
+					 params->layers[i].path);
 		if (ret)
 			break;
 		if (fatal_signal_pending(current)) {
@@ -254,6 +348,26 @@ static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params
 	if (ret)
 		put_layers(disk);
 	return ret;
+}
+
+int q2_disk_fit_unit(struct q2_disk *disk, const struct q2_shared *s)
+{
+	u64 unit = s->img ? q2_image_geometry(s->img)->cluster_size : SECTOR_SIZE;
+	void *room, *old;
+
+	if (unit <= disk->range_unit)
+		return 0;
+	/* One cluster can always be filled: writing memory back must not need memory. */
+	room = kvmalloc(unit, GFP_KERNEL);
+	if (!room)
+		return -ENOMEM;
+	mutex_lock(&disk->fill_lock);
+	old = disk->fill_reserve;
+	disk->fill_reserve = room;
+	disk->range_unit = unit;
+	mutex_unlock(&disk->fill_lock);
+	kvfree(old);
+	return 0;
 }
 
 static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *params)
@@ -278,11 +392,7 @@ static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *pa
 			return ret;
 		disk->has_bios = true;
 	}
-	if (!disk->top->img)
-		return 0;
-	/* One cluster can always be filled: writing memory back must not need memory. */
-	disk->fill_reserve = kvmalloc(q2_image_geometry(disk->top->img)->cluster_size, GFP_KERNEL);
-	return disk->fill_reserve ? 0 : -ENOMEM;
+	return q2_disk_fit_unit(disk, disk->top);
 }
 
 struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(void *),
@@ -297,6 +407,8 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(
 	INIT_DELAYED_WORK(&disk->commit_work, commit_work);
 	q2_ranges_init(&disk->ranges);
 	mutex_init(&disk->fill_lock);
+	init_rwsem(&disk->layers_lock);
+	disk->owner = params->owner;
 	init_waitqueue_head(&disk->room);
 	disk->event = event;
 	disk->event_arg = event_arg;

@@ -10,6 +10,7 @@
 #define Q2_IO_DISK_H
 
 #include <linux/percpu.h>
+#include <linux/rwsem.h>
 #include <linux/srcu.h>
 #include <linux/workqueue.h>
 
@@ -62,8 +63,14 @@ struct q2_counters {
  *             cluster that was freed is not used again before those of that time
  *             have ended
  * @ranges: guest ranges whose mappings are being changed
+ * @range_unit: they are rounded to multiples of this, bytes: no cluster that is written
+ *              is larger
+ * @layers_lock: held for writing while layers go and @top changes, for reading by who
+ *               uses @top without holding a range
+ * @dest: the open image of chain->dest, or NULL
+ * @owner: the mapped device
  * @fill_lock: protects @fill_reserve
- * @fill_reserve: room for one cluster: writing memory back must not need memory
+ * @fill_reserve: room for @range_unit bytes: writing memory back must not need memory
  * @has_bios: q2_bios_put() is due
  * @commit_work: commits what has waited for a while
  * @nospace_ms: how long a write may wait for room, milliseconds
@@ -96,6 +103,10 @@ struct q2_disk {
 	bool writable;
 	struct srcu_struct in_flight;
 	struct q2_ranges ranges;
+	u64 range_unit;
+	struct rw_semaphore layers_lock;
+	struct q2_shared *dest;
+	void *owner;
 	struct mutex fill_lock;
 	void *fill_reserve;
 	bool has_bios;
@@ -164,18 +175,25 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(
 /* Close it. No request is in flight. Blocks. */
 void q2_disk_close(struct q2_disk *disk);
 
-/* The disk is about to get requests: it and no other one uses the written image now. */
+/*
+ * The disk is about to get requests: it and no other one uses the written image now. If
+ * it follows another one of the same device, it takes over the map that one has, and what
+ * that one wrote and is a backing file now may be read by others. Blocks.
+ */
 void q2_disk_resume(struct q2_disk *disk);
 
 /* No more requests will come: writes that wait for room give up. */
 void q2_disk_presuspend(struct q2_disk *disk);
 
+/* It was not suspended after all. */
+void q2_disk_presuspend_undo(struct q2_disk *disk);
+
 /* No request is in flight: the image on disk is made complete. Blocks. */
 void q2_disk_postsuspend(struct q2_disk *disk);
 
 /*
- * Make every write that has ended durable; concurrent calls join. Blocks.
- * Return: 0 or -errno.
+ * Make every write that has ended durable; concurrent calls join. Blocks; not to be
+ * called by who holds a token. Return: 0 or -errno.
  */
 int q2_disk_flush(struct q2_disk *disk);
 
@@ -214,6 +232,12 @@ void q2_disk_corrupt(struct q2_disk *disk, unsigned int layer, u64 guest, const 
 
 /* Called once, from a worker: tell whoever waits for events. */
 void q2_disk_event(struct q2_disk *disk);
+
+/* What a written image asks of the disk; its argument is the &struct q2_shared. */
+extern const struct q2_image_hooks q2_disk_hooks;
+
+/* Clusters of @s can be written, the largest so far or not. No range is held. 0 or -ENOMEM. */
+int q2_disk_fit_unit(struct q2_disk *disk, const struct q2_shared *s);
 
 /* Register and free the module's shrinker and pools. Return: 0 or -errno. */
 int q2_disk_init(void);

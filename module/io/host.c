@@ -325,6 +325,25 @@ static void host_discard(struct q2_file *file, u64 offset, u64 len)
 	memalloc_noio_restore(noio);
 }
 
+static int host_zero(struct q2_file *file, u64 offset, u64 len)
+{
+	struct q2_host *host = host_of(file);
+	unsigned int noio;
+	int ret;
+
+	if (!IS_ALIGNED(offset | len, host->align))
+		return -EOPNOTSUPP;
+	noio = memalloc_noio_save();
+	if (host->bdev)
+		ret = blkdev_issue_zeroout(host->bdev, offset >> SECTOR_SHIFT, len >> SECTOR_SHIFT,
+					   GFP_NOIO, 0);
+	else
+		ret = vfs_fallocate(host->filp, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+				    len);
+	memalloc_noio_restore(noio);
+	return ret;
+}
+
 static int host_read(struct q2_file *file, u64 offset, void *buf, size_t len)
 {
 	struct q2_host *host = host_of(file);
@@ -361,6 +380,7 @@ static const struct q2_file_ops write_ops = {
 	.write = host_write,
 	.flush = host_flush,
 	.discard = host_discard,
+	.zero = host_zero,
 };
 
 /* Only what can be an image is opened: opening a FIFO, say, would wait for a writer. */
@@ -427,9 +447,39 @@ static void learn_bdev(struct q2_host *host)
 	host->mem_align = SECTOR_SIZE;
 }
 
-struct q2_host *q2_host_open(const char *path, bool write, struct q2_err *err)
+static struct file *open_file(const char *path, bool write, struct q2_err *err)
 {
 	const int flags = (write ? O_RDWR : O_RDONLY) | O_LARGEFILE;
+	struct file *filp;
+
+	/* Reading a layer must not dirty its inode. Not everyone may ask for that. */
+	filp = filp_open(path, flags | O_NOATIME, 0);
+	if (filp == ERR_PTR(-EPERM))
+		filp = filp_open(path, flags, 0);
+	if (IS_ERR(filp))
+		q2_err_set(err, -PTR_ERR(filp), "%s: cannot be opened%s (error %ld)", path,
+			   write ? " for writing" : "", -PTR_ERR(filp));
+	return filp;
+}
+
+/* A regular file is going to be written. */
+static int prepare_writing(struct file *filp)
+{
+	int ret;
+
+	/*
+	 * A write that changed the modification time would have to wait for a
+	 * transaction; flushes set it.
+	 */
+	filp->f_mode |= FMODE_NOCMTIME;
+	/* And one beside cached pages would have to wait for them to go. */
+	ret = filemap_write_and_wait(filp->f_mapping);
+	invalidate_mapping_pages(filp->f_mapping, 0, -1);
+	return ret;
+}
+
+struct q2_host *q2_host_open(const char *path, bool write, struct q2_err *err)
+{
 	struct q2_host *host;
 	int ret;
 
@@ -446,16 +496,12 @@ struct q2_host *q2_host_open(const char *path, bool write, struct q2_err *err)
 		ret = -ENOMEM;
 		goto free_host;
 	}
-	/* Reading a layer must not dirty its inode. Not everyone may ask for that. */
-	host->filp = filp_open(path, flags | O_NOATIME, 0);
-	if (host->filp == ERR_PTR(-EPERM))
-		host->filp = filp_open(path, flags, 0);
+	host->filp = open_file(path, write, err);
 	if (IS_ERR(host->filp)) {
 		ret = PTR_ERR(host->filp);
-		q2_err_set(err, -ret, "%s: cannot be opened%s (error %d)", path,
-			   write ? " for writing" : "", -ret);
 		goto free_name;
 	}
+	host->lock_filp = host->filp;
 	if (S_ISBLK(file_inode(host->filp)->i_mode)) {
 		learn_bdev(host);
 		/*
@@ -466,19 +512,12 @@ struct q2_host *q2_host_open(const char *path, bool write, struct q2_err *err)
 		invalidate_bdev(host->bdev);
 	} else if (S_ISREG(file_inode(host->filp)->i_mode) && host->filp->f_op->read_iter) {
 		learn_file(host);
-		/*
-		 * A write that changed the modification time would have to wait
-		 * for a transaction; flushes set it.
-		 */
-		if (write) {
-			host->filp->f_mode |= FMODE_NOCMTIME;
-			/* And one beside cached pages would have to wait for them to go. */
-			ret = filemap_write_and_wait(host->filp->f_mapping);
-			invalidate_mapping_pages(host->filp->f_mapping, 0, -1);
-		}
+		if (write)
+			ret = prepare_writing(host->filp);
 	} else {
 		ret = -EINVAL;
 	}
+	host->file.align = host->align;
 	if (ret) {
 		q2_err_set(err, -ret, "%s: cannot be read (error %d)", path, -ret);
 		goto close_file;
@@ -494,11 +533,42 @@ free_host:
 	return ERR_PTR(ret);
 }
 
+int q2_host_make_writable(struct q2_host *host, struct q2_err *err)
+{
+	struct file *filp;
+	int ret = 0;
+
+	if (host->writable)
+		return 0;
+	filp = open_file(host->file.name, true, err);
+	if (IS_ERR(filp))
+		return PTR_ERR(filp);
+	if (filp->f_mapping != host->filp->f_mapping)
+		ret = q2_err_set(err, ESTALE, "%s: is another file by now", host->file.name);
+	if (!ret && !host->bdev) {
+		ret = prepare_writing(filp);
+		if (ret)
+			q2_err_set(err, -ret, "%s: cannot be read (error %d)", host->file.name,
+				   -ret);
+	}
+	if (ret) {
+		filp_close(filp, NULL);
+		return ret;
+	}
+	/* Who reads through the first one may go on: it is closed with the host. */
+	smp_store_release(&host->filp, filp);
+	WRITE_ONCE(host->file.ops, &write_ops);
+	host->writable = true;
+	return 0;
+}
+
 void q2_host_close(struct q2_host *host)
 {
 	/* Our bios went around the page cache: nobody may find old pages there. */
 	if (host->bdev && host->writable)
 		invalidate_bdev(host->bdev);
+	if (host->lock_filp != host->filp)
+		filp_close(host->lock_filp, NULL);
 	filp_close(host->filp, NULL);
 	kfree(host->file.name);
 	kfree(host);

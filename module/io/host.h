@@ -16,9 +16,10 @@
 #include "image/file.h"
 
 /**
- * struct q2_host - one open host file; constant after q2_host_open()
+ * struct q2_host - one open host file; constant but for q2_host_make_writable()
  * @file: what image/ and chain/ see; name is the path that was opened
- * @filp: open file of it; of a block device too, for locks
+ * @filp: open file of it; of a block device too
+ * @lock_filp: the open file that holds the locks: the first one
  * @bdev: the block device, or NULL for a regular file
  * @align: offsets and lengths of direct I/O must be multiples of it, bytes, a
  *         power of two, 512..; guest I/O that is not goes through a bounce
@@ -29,11 +30,12 @@
  *               fills what is between. Instructions for 4 KiB and for 64 KiB: ext4
  *               63,000 and 71,000; xfs 120,000 and 54,000, by the page cache
  * @writable: opened for writing
- * @locked: QEMU's lock bytes are held
+ * @locked: how many of QEMU's lock bytes are held (lock.c)
  */
 struct q2_host {
 	struct q2_file file;
 	struct file *filp;
+	struct file *lock_filp;
 	struct block_device *bdev;
 	u32 align;
 	u32 mem_align;
@@ -41,7 +43,7 @@ struct q2_host {
 	bool nowait;
 	bool cheap_holes;
 	bool writable;
-	bool locked;
+	unsigned int locked;
 };
 
 /**
@@ -54,6 +56,16 @@ struct q2_host {
  * Blocks. Return: the host or ERR_PTR.
  */
 struct q2_host *q2_host_open(const char *path, bool write, struct q2_err *err);
+
+/**
+ * q2_host_make_writable() - allow writing to a host that was opened for reading
+ * @host: host; others may be reading from it
+ * @err: reason, names the path
+ *
+ * The name must still lead to the same file. Does nothing if it is writable. Blocks.
+ * Return: 0 or -errno.
+ */
+int q2_host_make_writable(struct q2_host *host, struct q2_err *err);
 
 /* Close it; its locks go with it. No I/O is in flight. Cached pages of a device go too. */
 void q2_host_close(struct q2_host *host);
@@ -73,6 +85,7 @@ bool q2_host_same(const struct q2_host *a, const struct q2_host *b);
 /**
  * q2_host_lock() - take the lock bytes of a reader or writer that shares no write
  * @host: host
+ * @write: of a writer
  * @err: reason, says that another program has the file open
  *
  * OFD locks as QEMU takes them. Read-only image or backing file: bytes 100, 201
@@ -81,7 +94,10 @@ bool q2_host_same(const struct q2_host *a, const struct q2_host *b);
  * Does nothing when they are held already. Not safe against itself: the caller
  * serializes. Blocks. Return: 0 or -EAGAIN (another program), -errno.
  */
-int q2_host_lock(struct q2_host *host, struct q2_err *err);
+int q2_host_lock(struct q2_host *host, bool write, struct q2_err *err);
+
+/* A writer that is a reader from now on gives back what is the writer's. Context: as above. */
+void q2_host_lock_less(struct q2_host *host);
 
 /**
  * q2_host_read_iter() - one read call on a regular file

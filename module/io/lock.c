@@ -58,49 +58,67 @@ static int held_by_other(struct file *filp, loff_t byte)
 	return ret ? ret : q2_fl_type(&fl) != F_UNLCK;
 }
 
-int q2_host_lock(struct q2_host *host, struct q2_err *err)
+static const loff_t mine[] = {
+	BYTE_HELD(PERM_CONSISTENT_READ),
+	BYTE_NOT_SHARED(PERM_WRITE),
+	BYTE_NOT_SHARED(PERM_RESIZE),
+	/* a writer's */
+	BYTE_HELD(PERM_WRITE),
+	BYTE_HELD(PERM_RESIZE),
+};
+
+static const loff_t theirs[] = {
+	BYTE_NOT_SHARED(PERM_CONSISTENT_READ),
+	BYTE_HELD(PERM_WRITE),
+	BYTE_HELD(PERM_RESIZE),
+	/* in a writer's way */
+	BYTE_NOT_SHARED(PERM_WRITE),
+	BYTE_NOT_SHARED(PERM_RESIZE),
+};
+
+/* Bytes that a reader holds. */
+#define READERS 3U
+
+static_assert(ARRAY_SIZE(mine) == ARRAY_SIZE(theirs));
+
+/* Give back all but the first @keep bytes. */
+static void release_from(struct q2_host *host, unsigned int keep, unsigned int held)
 {
-	static const loff_t mine[] = {
-		BYTE_HELD(PERM_CONSISTENT_READ),
-		BYTE_NOT_SHARED(PERM_WRITE),
-		BYTE_NOT_SHARED(PERM_RESIZE),
-		/* a writer's */
-		BYTE_HELD(PERM_WRITE),
-		BYTE_HELD(PERM_RESIZE),
-	};
-	static const loff_t theirs[] = {
-		BYTE_NOT_SHARED(PERM_CONSISTENT_READ),
-		BYTE_HELD(PERM_WRITE),
-		BYTE_HELD(PERM_RESIZE),
-		/* in a writer's way */
-		BYTE_NOT_SHARED(PERM_WRITE),
-		BYTE_NOT_SHARED(PERM_RESIZE),
-	};
-	unsigned int i, n = host->writable ? ARRAY_SIZE(mine) : 3;
+	while (held > keep)
+		release(host->lock_filp, mine[--held]);
+}
+
+int q2_host_lock(struct q2_host *host, bool write, struct q2_err *err)
+{
+	unsigned int i, n = write ? ARRAY_SIZE(mine) : READERS;
 	int ret = 0;
 
-	static_assert(ARRAY_SIZE(mine) == ARRAY_SIZE(theirs));
-	if (host->locked)
+	if (host->locked >= n)
 		return 0;
 	/* First take, then ask: of two that come at once at least one sees the other. */
-	for (i = 0; i < n && !ret; i++)
-		ret = take(host->filp, mine[i]);
+	for (i = host->locked; i < n && !ret; i++)
+		ret = take(host->lock_filp, mine[i]);
 	for (i = 0; i < n && !ret; i++) {
-		ret = held_by_other(host->filp, theirs[i]);
+		ret = held_by_other(host->lock_filp, theirs[i]);
 		if (ret > 0)
 			ret = -EAGAIN;
 	}
 	if (!ret) {
-		host->locked = true;
+		host->locked = n;
 		return 0;
 	}
-	for (i = 0; i < n; i++)
-		release(host->filp, mine[i]);
+	release_from(host, host->locked, n);
 	if (ret == -EAGAIN)
 		return q2_err_set(err, EAGAIN,
 				  "%s: another program has it open%s; close it there first",
-				  host->file.name, host->writable ? "" : " for writing");
+				  host->file.name, write ? "" : " for writing");
 	return q2_err_set(err, -ret,
 			  "%s: cannot be locked (error %d); the option no_lock goes without",
 			  host->file.name, -ret);
+}
+
+void q2_host_lock_less(struct q2_host *host)
+{
+	release_from(host, min(host->locked, READERS), host->locked);
+	host->locked = min(host->locked, READERS);
 }

@@ -464,8 +464,8 @@ static void write_result(struct q2_request *req, long ret)
 		q2_request_change(req, q2_change_write);
 	} else {
 		pr_err_ratelimited("dm-qcow2: %s: writing %s at %llu failed: error %ld\n",
-				   req->disk->name, req->disk->top->host->file.name, req->host,
-				   -ret);
+				   req->disk->name, req->disk->shared[req->layer]->host->file.name,
+				   req->host, -ret);
 		q2_request_finish(req, errno_to_blk_status(ret));
 	}
 }
@@ -477,7 +477,7 @@ static void write_deferred_result(struct work_struct *work)
 	struct kiocb *kiocb = &req->kiocb;
 	long ret = kiocb->dio_complete(kiocb->private);
 
-	q2_host_write_end(req->disk->top->host);
+	q2_host_write_end(req->disk->shared[req->layer]->host);
 	write_result(req, ret);
 }
 
@@ -507,7 +507,7 @@ static void write_finish(struct q2_request *req)
 {
 	if (finish_elsewhere(&req->kiocb))
 		return;
-	q2_host_write_end(req->disk->top->host);
+	q2_host_write_end(req->disk->shared[req->layer]->host);
 	write_result(req, req->result);
 }
 
@@ -544,22 +544,32 @@ static void write_nowait(struct q2_request *req, struct q2_host *h)
 }
 
 /* May a write that must be durable when it ends be written in place and no more? */
-static bool durable_in_place(const struct q2_disk *disk)
+static bool durable_in_place(const struct q2_disk *disk, unsigned int layer)
 {
-	return disk->top->host->bdev && (!disk->top->img || q2_image_stable(disk->top->img));
+	const struct q2_chain *chain = disk->chain;
+	const struct q2_image *img = chain->layers[layer].img;
+	const struct q2_image *top = chain->layers[READ_ONCE(chain->top)].img;
+
+	/* The top may have forgotten what it had above another layer's bytes: durably? */
+	return disk->shared[layer]->host->bdev && (!img || q2_image_stable(img)) &&
+	       (!top || q2_image_stable(top));
 }
 
 enum q2_start q2_request_write(struct q2_request *req, const struct q2_run *run)
 {
 	struct q2_disk *disk = req->disk;
-	struct q2_host *h = disk->top->host;
 	struct bio *bio = req->bio;
 	u32 len = bio->bi_iter.bi_size;
-	bool in_place = run->kind == Q2_MAP_DATA && run->in_place && run->len >= len &&
-			aligned(h, run->host, len) &&
-			(!disk->top->img || q2_image_mode(disk->top->img) == Q2_MODE_RW);
+	struct q2_image *img;
+	struct q2_host *h;
 
-	if (in_place && (!(bio->bi_opf & REQ_FUA) || durable_in_place(disk))) {
+	/* The layer of a run that is not in place may be one that has gone. */
+	if (run->kind != Q2_MAP_DATA || !run->in_place || run->len < len)
+		goto change;
+	h = disk->shared[run->layer]->host;
+	img = disk->shared[run->layer]->img;
+	if (aligned(h, run->host, len) && (!img || q2_image_mode(img) == Q2_MODE_RW) &&
+	    (!(bio->bi_opf & REQ_FUA) || durable_in_place(disk, run->layer))) {
 		req->layer = run->layer;
 		req->host = run->host;
 		if (h->bdev && run->host + len <= h->file.size) {
@@ -573,6 +583,7 @@ enum q2_start q2_request_write(struct q2_request *req, const struct q2_run *run)
 			return Q2_START_TAKEN;
 		}
 	}
+change:
 	q2_request_change(req, q2_change_write);
 	return Q2_START_TAKEN;
 }

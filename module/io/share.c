@@ -129,7 +129,7 @@ struct q2_shared *q2_shared_get(const struct q2_share_params *params, struct q2_
 	mutex_lock(&s->opening);
 	/* Locked before the header is read: what is read then stays true. */
 	if (params->lock)
-		ret = q2_host_lock(s->host, err);
+		ret = q2_host_lock(s->host, params->write, err);
 	if (!ret && s->error == -EINPROGRESS && params->format == Q2_FORMAT_QCOW2) {
 		ret = open_image(s, params, &why);
 		if (ret)
@@ -144,6 +144,83 @@ struct q2_shared *q2_shared_get(const struct q2_share_params *params, struct q2_
 		return ERR_PTR(ret);
 	}
 	return s;
+}
+
+/* Become the owner, if nobody is in the way. */
+static int claim(struct q2_shared *s, void *owner, struct q2_err *err)
+{
+	int ret = 0;
+
+	mutex_lock(&registry);
+	if (s->users > 1 || (s->owner && s->owner != owner))
+		ret = q2_err_set(
+			err, EBUSY,
+			"%s: is in use by another attached device, or by a table that is loaded, so it cannot be written",
+			s->host->file.name);
+	else
+		s->owner = owner;
+	mutex_unlock(&registry);
+	return ret;
+}
+
+static void disclaim(struct q2_shared *s)
+{
+	mutex_lock(&registry);
+	s->owner = NULL;
+	s->disk = NULL;
+	mutex_unlock(&registry);
+}
+
+int q2_shared_make_writable(struct q2_shared *s, void *owner, const struct q2_image_hooks *hooks,
+			    struct q2_err *err)
+{
+	struct q2_err why = {};
+	int ret;
+
+	if (s->owner == owner)
+		return 0;
+	ret = claim(s, owner, err);
+	if (ret)
+		return ret;
+	mutex_lock(&s->opening);
+	ret = q2_host_make_writable(s->host, err);
+	if (!ret && s->host->locked)
+		ret = q2_host_lock(s->host, true, err);
+	if (!ret && s->img) {
+		ret = check_block_size(s->host, s->img, &why);
+		if (!ret)
+			ret = q2_image_make_writable(s->img, hooks, s, &why);
+		if (ret)
+			q2_err_set(err, -ret, "%s: %s", s->host->file.name, why.text);
+	}
+	if (ret)
+		q2_host_lock_less(s->host);
+	mutex_unlock(&s->opening);
+	if (ret)
+		disclaim(s);
+	return ret;
+}
+
+void q2_shared_make_readonly(struct q2_shared *s)
+{
+	if (s->img)
+		q2_image_commit_all(s->img);
+	else
+		q2_file_flush(&s->host->file);
+	disclaim(s);
+	mutex_lock(&s->opening);
+	q2_host_lock_less(s->host);
+	mutex_unlock(&s->opening);
+}
+
+bool q2_shared_is_sole(struct q2_shared *s)
+{
+	bool sole;
+
+	mutex_lock(&registry);
+	sole = s->users == 1;
+	mutex_unlock(&registry);
+	return sole;
 }
 
 void q2_shared_put(struct q2_shared *s)

@@ -26,13 +26,18 @@ enum q2_format {
  * @img: the image, NULL if the format is raw
  * @id: never given to another one while the module is loaded
  * @owner: who may write it, NULL if it is only read
+ * @disk: of a written image: the disk that uses it now; io/disk.c
+ * @layer: its number in that disk's chain
+ * @busy: a job of that disk may take layers out of its chain: no new table takes this one
  */
 struct q2_shared {
 	struct q2_host *host;
 	struct q2_image *img;
 	u64 id;
 	void *owner;
-	void *disk; /* of a written image: the disk that uses it now; io/disk.c */
+	void *disk;
+	unsigned int layer;
+	bool busy;
 	/* share.c alone */
 	struct list_head list;
 	unsigned int users;
@@ -71,6 +76,28 @@ struct q2_share_params {
  * Blocks. Return: the image, to be given back with q2_shared_put(), or ERR_PTR.
  */
 struct q2_shared *q2_shared_get(const struct q2_share_params *params, struct q2_err *err);
+
+/**
+ * q2_shared_make_writable() - allow an owner to write an image it has open for reading
+ * @shared: image
+ * @owner: the mapped device
+ * @hooks: as in &struct q2_share_params
+ * @err: reason, names the path
+ *
+ * Nobody else may have it open. Does nothing if it is the owner's already. Blocks.
+ * Return: 0; -EBUSY others use it; -EAGAIN another program; -EUCLEAN; -EROFS; -errno.
+ */
+int q2_shared_make_writable(struct q2_shared *shared, void *owner,
+			    const struct q2_image_hooks *hooks, struct q2_err *err);
+
+/*
+ * The owner is done with writing: what was written is durable and complete, and others
+ * may read it. Blocks.
+ */
+void q2_shared_make_readonly(struct q2_shared *shared);
+
+/* Has nobody else it open, not even a table that is loaded and not live yet? */
+bool q2_shared_is_sole(struct q2_shared *shared);
 
 /* Give it back; the last one closes. Blocks. */
 void q2_shared_put(struct q2_shared *shared);

@@ -93,9 +93,9 @@ static int parse_options(struct q2_table *table, unsigned int argc, char **argv,
  * Not backslashes: libdevmapper doubles each one it is given, so that none of
  * them protects anything when device-mapper splits the line.
  */
-static int decode_path(char *path, struct q2_err *err)
+int q2_table_decode(char *word, struct q2_err *err)
 {
-	char *in = path, *out = path;
+	char *in = word, *out = word;
 
 	while (*in) {
 		u8 byte = *in;
@@ -129,7 +129,7 @@ static int parse_layers(struct q2_table *table, char **argv, struct q2_err *err)
 		ret = parse_format(argv[2 * i], &layer->format, err);
 		if (ret)
 			return ret;
-		ret = decode_path(argv[2 * i + 1], err);
+		ret = q2_table_decode(argv[2 * i + 1], err);
 		if (ret)
 			return ret;
 		layer->path = kstrdup(argv[2 * i + 1], GFP_KERNEL);
@@ -203,17 +203,21 @@ static unsigned int print_escaped(const char *word, char *result, unsigned int m
 	return sz;
 }
 
-unsigned int q2_table_print(const struct q2_table *table, char *result, unsigned int maxlen)
+unsigned int q2_table_print(const struct q2_table *table, const struct q2_chain *chain,
+			    char *result, unsigned int maxlen)
 {
 	unsigned int opts = table->no_lock + !!table->map_kib + !!table->cache_kib +
 			    table->nospace_given + !!table->low_water_kib;
-	unsigned int i, sz = 0;
+	unsigned int i, nr = 0, sz = 0;
 
-	sz += scnprintf(result + sz, maxlen - sz, "%s %u", table->write ? "rw" : "ro",
-			table->nr_layers);
+	for (i = 0; i < table->nr_layers; i++)
+		nr += !READ_ONCE(chain->layers[i].gone);
+	sz += scnprintf(result + sz, maxlen - sz, "%s %u", table->write ? "rw" : "ro", nr);
 	for (i = table->nr_layers; i--;) {
 		const struct q2_disk_layer *layer = &table->layers[i];
 
+		if (READ_ONCE(chain->layers[i].gone))
+			continue;
 		sz += scnprintf(result + sz, maxlen - sz, " %s ",
 				layer->format == Q2_FORMAT_QCOW2 ? "qcow2" : "raw");
 		sz += print_escaped(layer->path, result + sz, maxlen - sz);

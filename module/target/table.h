@@ -53,13 +53,24 @@ int q2_table_parse(struct q2_table *table, unsigned int argc, char **argv, struc
 void q2_table_free(struct q2_table *table);
 
 /**
+ * q2_table_decode() - a path or name of a message, escaped as in a table line
+ * @word: word, decoded in place
+ * @err: reason
+ *
+ * Return: 0 or -EINVAL.
+ */
+int q2_table_decode(char *word, struct q2_err *err);
+
+/**
  * q2_table_print() - the words again, escaped so that they parse to the same
  * @table: table
+ * @chain: the chain made of it: layers that have gone are left out
  * @result: where to
  * @maxlen: room, NUL included; what does not fit is cut
  *
  * Return: bytes written, as scnprintf() counts.
  */
-unsigned int q2_table_print(const struct q2_table *table, char *result, unsigned int maxlen);
+unsigned int q2_table_print(const struct q2_table *table, const struct q2_chain *chain,
+			    char *result, unsigned int maxlen);
 
 #endif

@@ -18,7 +18,7 @@
 
 #include "env.h"
 #include "io/change.h"
-#include "target/table.h"
+#include "target/message.h"
 
 /* The largest logical block size that Linux has, 64 KiB. */
 #define MAX_BLOCK_SECTORS 128
@@ -30,6 +30,7 @@ struct q2_target {
 	struct dm_target *ti;
 	struct q2_table table;
 	struct q2_disk *disk;
+	struct q2_job job;
 	struct dm_dev **devs; /* one a layer, base first; NULL for regular files */
 };
 
@@ -159,6 +160,7 @@ static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 			ti->num_write_zeroes_bios = 1;
 		}
 	}
+	q2_job_init(&t->job, t->disk);
 	ti->private = t;
 	return 0;
 
@@ -178,6 +180,7 @@ static void q2_dtr(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
+	q2_job_exit(&t->job);
 	put_devices(t);
 	q2_disk_close(t->disk);
 	kvfree(t->devs);
@@ -258,6 +261,7 @@ static int q2_preresume(struct dm_target *ti)
 	struct q2_target *t = ti->private;
 
 	q2_disk_resume(t->disk);
+	q2_job_release(&t->job);
 	return 0;
 }
 
@@ -265,7 +269,16 @@ static void q2_presuspend(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
+	q2_job_hold(&t->job);
 	q2_disk_presuspend(t->disk);
+}
+
+static void q2_presuspend_undo(struct dm_target *ti)
+{
+	struct q2_target *t = ti->private;
+
+	q2_disk_presuspend_undo(t->disk);
+	q2_job_release(&t->job);
 }
 
 static void q2_postsuspend(struct dm_target *ti)
@@ -280,9 +293,30 @@ static const char *mode_of(const struct q2_disk *disk)
 {
 	if (!disk->writable)
 		return "ro";
-	if (disk->top->img && q2_image_mode(disk->top->img) != Q2_MODE_RW)
+	if ((disk->top->img && q2_image_mode(disk->top->img) != Q2_MODE_RW) ||
+	    (disk->dest && disk->dest->img && q2_image_mode(disk->dest->img) != Q2_MODE_RW))
 		return "failed_ro";
 	return atomic_read(&disk->nospace) ? "out_of_space" : "rw";
+}
+
+static unsigned int print_job(const struct q2_job *job, char *result, unsigned int maxlen)
+{
+	static const char *const types[] = {
+		[Q2_JOB_NONE] = "none", [Q2_JOB_COMMIT] = "commit", [Q2_JOB_STREAM] = "stream"};
+	enum q2_job_type type = READ_ONCE(job->params.type);
+	int error = READ_ONCE(job->error);
+	unsigned int sz = 0;
+
+	sz += scnprintf(result + sz, maxlen - sz, " job=%s", types[type]);
+	if (type == Q2_JOB_NONE)
+		return sz;
+	sz += scnprintf(result + sz, maxlen - sz,
+			" job_state=%s job_done=%llu job_total=%llu job_moved=%llu job_rate=%u",
+			q2_job_state_name(READ_ONCE(job->state)), READ_ONCE(job->done),
+			READ_ONCE(job->total), READ_ONCE(job->moved), READ_ONCE(job->rate_kib));
+	if (error)
+		sz += scnprintf(result + sz, maxlen - sz, " job_error=%d", -error);
+	return sz;
 }
 
 static unsigned int print_info(struct q2_target *t, char *result, unsigned int maxlen)
@@ -300,14 +334,16 @@ static unsigned int print_info(struct q2_target *t, char *result, unsigned int m
 		[Q2_COUNT_ALLOCATING] = "allocating",
 		[Q2_COUNT_ERRORS] = "errors",
 	};
-	const struct q2_disk *disk = t->disk;
+	struct q2_disk *disk = t->disk;
 	struct q2_cache_stats meta = {}, one;
 	struct q2_map_stats map;
-	unsigned int i, sz = 0;
+	unsigned int i, nr = 0, sz = 0;
 	const char *failed;
 
 	q2_map_stats(disk->map, &map);
+	down_read(&disk->layers_lock);
 	for (i = 0; i < disk->chain->nr_layers; i++) {
+		nr += !disk->chain->layers[i].gone;
 		if (!disk->chain->layers[i].img)
 			continue;
 		q2_image_cache_stats(disk->chain->layers[i].img, &one);
@@ -317,8 +353,9 @@ static unsigned int print_info(struct q2_target *t, char *result, unsigned int m
 		meta.misses += one.misses;
 	}
 	sz += scnprintf(result + sz, maxlen - sz, "mode=%s layers=%u size=%llu granule=%u",
-			mode_of(disk), disk->chain->nr_layers, disk->chain->size >> SECTOR_SHIFT,
+			mode_of(disk), nr, disk->chain->size >> SECTOR_SHIFT,
 			1U << (disk->chain->granule_bits - SECTOR_SHIFT));
+	up_read(&disk->layers_lock);
 	sz += scnprintf(
 		result + sz, maxlen - sz,
 		" map_bytes=%llu map_limit=%llu map_leaves=%llu map_fills=%llu map_evictions=%llu",
@@ -338,6 +375,8 @@ static unsigned int print_info(struct q2_target *t, char *result, unsigned int m
 		sz += scnprintf(result + sz, maxlen - sz, " why=");
 	for (; failed && *failed; failed++)
 		sz += scnprintf(result + sz, maxlen - sz, "%c", *failed == ' ' ? '_' : *failed);
+	if (disk->writable)
+		sz += print_job(&t->job, result + sz, maxlen - sz);
 	return sz;
 }
 
@@ -351,12 +390,31 @@ static void q2_status(struct dm_target *ti, status_type_t type, unsigned int sta
 		print_info(t, result, maxlen);
 		break;
 	case STATUSTYPE_TABLE:
-		q2_table_print(&t->table, result, maxlen);
+		q2_table_print(&t->table, t->disk->chain, result, maxlen);
 		break;
 	case STATUSTYPE_IMA:
 		*result = '\0';
 		break;
 	}
+}
+
+static int q2_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
+		      unsigned int maxlen)
+{
+	struct q2_target *t = ti->private;
+	const struct q2_message msg = {
+		.disk = t->disk,
+		.job = &t->job,
+		.table = &t->table,
+		.suspended = dm_suspended(ti),
+	};
+	struct q2_err err = {};
+	int ret = q2_message_do(&msg, argc, argv, &err);
+
+	if (ret)
+		pr_err("dm-qcow2: %s: %s\n", t->disk->name,
+		       err.text[0] ? err.text : "the message could not be served");
+	return ret;
 }
 
 static int q2_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
@@ -416,8 +474,10 @@ static struct target_type qcow2_target = {
 	.end_io = q2_end_io,
 	.preresume = q2_preresume,
 	.presuspend = q2_presuspend,
+	.presuspend_undo = q2_presuspend_undo,
 	.postsuspend = q2_postsuspend,
 	.status = q2_status,
+	.message = q2_message,
 	.iterate_devices = q2_iterate_devices,
 	.io_hints = q2_io_hints,
 };

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Changing the chain of a disk in use. */
+#include "env.h"
+#include "io/bios.h"
+#include "io/layers.h"
+
+/* Nobody changes a mapping, from here until the range is given back. */
+static void lock_all(struct q2_disk *disk, struct q2_range *range)
+{
+	q2_range_lock(&disk->ranges, range, 0, U64_MAX);
+}
+
+/* Requests that may have found the old state have ended. */
+static void wait_for_requests(struct q2_disk *disk)
+{
+	q2_map_forget_all(disk->map);
+	synchronize_srcu_expedited(&disk->in_flight);
+}
+
+int q2_layers_make_writable(struct q2_disk *disk, unsigned int layer, struct q2_err *err)
+{
+	struct q2_shared *s = disk->shared[layer];
+	int ret;
+
+	ret = q2_disk_fit_unit(disk, s);
+	if (!ret && !s->host->bdev && !disk->has_bios) {
+		ret = q2_bios_get();
+		disk->has_bios = !ret;
+	}
+	if (ret)
+		return q2_err_set(err, -ret, "there is not enough memory");
+	ret = q2_shared_make_writable(s, disk->owner, &q2_disk_hooks, err);
+	if (ret)
+		return ret;
+	s->layer = layer;
+	WRITE_ONCE(s->disk, disk);
+	return 0;
+}
+
+void q2_layers_make_readonly(struct q2_disk *disk, unsigned int layer)
+{
+	q2_shared_make_readonly(disk->shared[layer]);
+}
+
+int q2_layers_begin_dest(struct q2_disk *disk, unsigned int layer, struct q2_err *err)
+{
+	struct q2_range all;
+	int ret;
+
+	ret = q2_layers_make_writable(disk, layer, err);
+	if (ret)
+		return ret;
+	/* Writes on their way go to the top yet, where it has nothing. */
+	lock_all(disk, &all);
+	down_write(&disk->layers_lock);
+	disk->dest = disk->shared[layer];
+	WRITE_ONCE(disk->chain->dest, layer);
+	up_write(&disk->layers_lock);
+	/* What the map knows of that layer is that it may not be written. */
+	q2_map_forget_all(disk->map);
+	q2_range_unlock(&disk->ranges, &all);
+	return 0;
+}
+
+void q2_layers_end_dest(struct q2_disk *disk)
+{
+	unsigned int layer = disk->chain->dest;
+	struct q2_range all;
+
+	lock_all(disk, &all);
+	WRITE_ONCE(disk->chain->dest, Q2_NO_LAYER);
+	/* Writes in place that are under way must be in the file when it is complete. */
+	wait_for_requests(disk);
+	down_write(&disk->layers_lock);
+	disk->dest = NULL;
+	up_write(&disk->layers_lock);
+	q2_range_unlock(&disk->ranges, &all);
+	q2_layers_make_readonly(disk, layer);
+}
+
+static void put_layers(struct q2_disk *disk, unsigned int first, unsigned int last)
+{
+	unsigned int i;
+
+	for (i = first; i <= last; i++) {
+		if (!disk->shared[i])
+			continue;
+		/* Hooks of the image that is being closed find no disk. */
+		if (disk->shared[i]->disk == disk)
+			WRITE_ONCE(disk->shared[i]->disk, NULL);
+		q2_shared_put(disk->shared[i]);
+		disk->shared[i] = NULL;
+		disk->chain->layers[i].img = NULL;
+		disk->chain->layers[i].file = NULL;
+	}
+}
+
+static void mark_gone(struct q2_disk *disk, unsigned int first, unsigned int last)
+{
+	for (; first <= last; first++)
+		WRITE_ONCE(disk->chain->layers[first].gone, true);
+}
+
+void q2_layers_drop(struct q2_disk *disk, unsigned int first, unsigned int last)
+{
+	down_write(&disk->layers_lock);
+	mark_gone(disk, first, last);
+	wait_for_requests(disk);
+	put_layers(disk, first, last);
+	up_write(&disk->layers_lock);
+}
+
+void q2_layers_pivot(struct q2_disk *disk)
+{
+	unsigned int last = disk->chain->top;
+	struct q2_range all;
+
+	lock_all(disk, &all);
+	down_write(&disk->layers_lock);
+	disk->top = disk->dest;
+	disk->dest = NULL;
+	WRITE_ONCE(disk->chain->top, disk->chain->dest);
+	WRITE_ONCE(disk->chain->dest, Q2_NO_LAYER);
+	mark_gone(disk, disk->chain->top + 1, last);
+	wait_for_requests(disk);
+	put_layers(disk, disk->chain->top + 1, last);
+	up_write(&disk->layers_lock);
+	q2_range_unlock(&disk->ranges, &all);
+}
+
+void q2_layers_freeze(struct q2_disk *disk, u64 start, u64 end)
+{
+	struct q2_chain *chain = disk->chain;
+
+	if (!chain->frozen_end)
+		WRITE_ONCE(chain->frozen, start);
+	WRITE_ONCE(chain->frozen_end, end);
+	q2_map_forget(disk->map, start, end - start);
+	synchronize_srcu_expedited(&disk->in_flight);
+}
+
+void q2_layers_thaw(struct q2_disk *disk)
+{
+	struct q2_chain *chain = disk->chain;
+	u64 start = chain->frozen, end = chain->frozen_end;
+
+	WRITE_ONCE(chain->frozen_end, 0);
+	q2_map_forget(disk->map, start, end - start);
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Commit: layers are merged down into a base.
+ *
+ * Layers below the top change by nobody's hand, and what is written to the base is
+ * hidden by them: they are copied, the overlay above names the base, and they go.
+ *
+ * The top itself, when it is to be merged, is the last one above the base by then. From
+ * now on guests write to the base wherever the top has nothing. The job goes over the
+ * disk once, window by window:
+ *
+ *	1. nobody changes a mapping in the window, or writes in place there
+ *	2. what the top has is copied down
+ *	3. the base is made durable: data and mapping
+ *	4. the top forgets the window
+ *
+ * 3 before 4: a power cut in between shows the copy in the top. What the top forgot may
+ * come back by one, as long as no flush has succeeded since; and a flush takes the base
+ * and the top to the disk (q2_disk_flush()). So when a guest's write to the base has been
+ * flushed, nothing older hides it.
+ *
+ * The top never gets what it does not have, so one pass is enough.
+ */
+#include "env.h"
+#include "job/job.h"
+
+/* Guest bytes of a window, a multiple of every cluster size. */
+#define WINDOW (4ULL << 20)
+/* Windows that share one flush of the base. */
+#define MAX_WINDOWS 64U
+/* Bytes copied for them, ... */
+#define BATCH_BYTES (8ULL << 20)
+/* ... and guest bytes from the first to the last: the map forgets as much. */
+#define BATCH_SPAN (1ULL << 30)
+
+static_assert(WINDOW % (1ULL << Q2_MAX_CLUSTER_BITS) == 0);
+
+static void describe(struct q2_job *job, struct q2_merge *m, unsigned int top, unsigned int bottom)
+{
+	m->chain = job->disk->chain;
+	m->top = top;
+	m->bottom = bottom;
+	m->into = job->params.base;
+	m->expand = q2_job_expand;
+	m->arg = job->disk;
+}
+
+/* What is to be merged in which way, and is the name there when it is needed? */
+static int plan(struct q2_job *job, struct q2_err *err)
+{
+	const struct q2_job_params *p = &job->params;
+	struct q2_chain *chain = job->disk->chain;
+	unsigned int first = p->top;
+
+	if (p->top <= p->base)
+		return q2_err_set(err, EINVAL, "the base must lie below the top");
+	if (p->top == chain->top) {
+		describe(job, &job->down, p->top, p->top);
+		first = q2_chain_below(chain, p->top);
+	}
+	if (first != p->base) {
+		describe(job, &job->merge, first, q2_chain_above(chain, p->base));
+		job->overlay = q2_chain_above(chain, first);
+	}
+	if (!p->name != (job->overlay == Q2_NO_LAYER))
+		return q2_err_set(
+			err, EINVAL,
+			p->name ? "no overlay is to get another backing file"
+				: "the name of the overlay's new backing file is missing");
+	return 0;
+}
+
+static int begin(struct q2_merge *m, bool suspended, bool *begun, struct q2_err *err)
+{
+	int ret;
+
+	if (!suspended && q2_merge_grows(m))
+		return q2_err_set(err, EAGAIN,
+				  "the base has to grow, for which the device must be suspended");
+	ret = q2_merge_begin(m, err);
+	*begun = !ret;
+	return ret;
+}
+
+int q2_commit_start(struct q2_job *job, bool suspended, struct q2_err *err)
+{
+	struct q2_disk *disk = job->disk;
+	int ret = plan(job, err);
+
+	if (!ret)
+		ret = q2_layers_make_writable(disk, job->params.base, err);
+	if (!ret) {
+		WRITE_ONCE(disk->shared[job->params.base]->busy, true);
+		if (job->overlay != Q2_NO_LAYER && job->overlay != disk->chain->top)
+			ret = q2_layers_make_writable(disk, job->overlay, err);
+	}
+	/* The base grows while nobody uses it, for both. */
+	if (!ret && job->merge.chain)
+		ret = begin(&job->merge, suspended, &job->has_merge, err);
+	if (!ret && job->down.chain)
+		ret = begin(&job->down, suspended, &job->has_down, err);
+	if (!ret && job->has_down) {
+		job->windows = kvmalloc_array(MAX_WINDOWS, sizeof(*job->windows), GFP_KERNEL);
+		if (!job->windows)
+			ret = q2_err_set(err, ENOMEM, "there is not enough memory");
+	}
+	job->total = job->merge.size + job->down.size;
+	return ret;
+}
+
+/* Copy a window that is locked and frozen. */
+static int copy_window(struct q2_merge *m, u64 pos, u64 end)
+{
+	u64 done;
+	int ret = 0;
+
+	for (; pos < end && !ret; pos += done) {
+		ret = q2_merge_step(m, pos, end - pos, &done);
+		if (ret)
+			break;
+		cond_resched();
+	}
+	return ret;
+}
+
+/* Lock windows from *@pos on, and copy them. @nr: how many are locked, also after an error. */
+static int copy_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
+{
+	struct q2_disk *disk = job->disk;
+	struct q2_merge *m = &job->down;
+	u64 first = U64_MAX, before = m->moved, len, start, end;
+	int ret = 0;
+
+	for (*nr = 0; *nr < MAX_WINDOWS && !ret; *pos = end) {
+		ret = q2_merge_idle(m, *pos, &len);
+		if (ret)
+			break;
+		*pos += len;
+		start = round_down(*pos, WINDOW);
+		end = min(start + WINDOW, m->size);
+		if (*pos >= m->size || m->moved - before >= BATCH_BYTES ||
+		    (*nr && start - first >= BATCH_SPAN) || READ_ONCE(job->cancel))
+			break;
+		q2_range_lock(&disk->ranges, &job->windows[*nr], start, start + WINDOW);
+		first = min(first, start);
+		++*nr;
+		q2_layers_freeze(disk, start, end);
+		ret = copy_window(m, *pos, end);
+	}
+	return ret;
+}
+
+/* The top holds nothing any more in the windows that have been copied. */
+static int forget_batch(struct q2_job *job, unsigned int nr)
+{
+	const struct q2_range *w = job->windows;
+	struct q2_image *top = job->disk->top->img;
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nr && !ret; i++)
+		ret = q2_image_unallocate(top, w[i].start,
+					  min(w[i].end, job->down.size) - w[i].start);
+	return ret;
+}
+
+static int merge_batch(struct q2_job *job, u64 *pos)
+{
+	struct q2_disk *disk = job->disk;
+	unsigned int nr, i;
+	u64 next = *pos;
+	int ret;
+
+	ret = copy_batch(job, &next, &nr);
+	/* Durable below before it is gone above: see the head of this file. */
+	if (!ret && nr)
+		ret = disk->dest->img ? q2_image_commit(disk->dest->img)
+				      : q2_file_flush(&disk->dest->host->file);
+	if (!ret)
+		ret = forget_batch(job, nr);
+	if (nr)
+		q2_layers_thaw(disk);
+	for (i = 0; i < nr; i++)
+		q2_range_unlock(&disk->ranges, &job->windows[i]);
+	if (!ret)
+		*pos = next;
+	return ret;
+}
+
+static int merge_top(struct q2_job *job)
+{
+	struct q2_err err = {};
+	u64 pos = 0;
+	int ret;
+
+	ret = q2_layers_begin_dest(job->disk, job->params.base, &err);
+	if (ret)
+		return ret;
+	job->dest = true;
+	while (pos < job->down.size && !ret) {
+		ret = merge_batch(job, &pos);
+		q2_job_progress(job, &job->down, pos);
+		ret = q2_job_checkpoint(job, ret);
+	}
+	/* The top is empty for good before nobody looks at it any more. */
+	if (!ret)
+		ret = q2_disk_flush(job->disk);
+	if (ret)
+		return ret;
+	q2_layers_pivot(job->disk);
+	job->dest = false;
+	return 0;
+}
+
+int q2_commit_run(struct q2_job *job)
+{
+	int ret = 0;
+
+	if (job->has_merge) {
+		ret = q2_job_copy(job, &job->merge);
+		if (!ret)
+			ret = q2_job_switch(job, &job->merge);
+	}
+	if (!ret && job->has_down)
+		ret = merge_top(job);
+	return ret;
+}

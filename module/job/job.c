@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of a job: start, pace, pause, end.
+ *
+ * A job holds guest ranges only inside a step. Between two steps it holds nothing, and
+ * there alone it waits, for whatever it has to wait for: suspending a device, or
+ * closing it, therefore takes as long as a step.
+ */
+#include <linux/sched/mm.h>
+
+#include "env.h"
+#include "image/backing.h"
+#include "io/inflate.h"
+#include "job/job.h"
+
+/* How often a job that waits for room looks again. */
+#define ROOM_DELAY (HZ / 2)
+/* The same for memory. */
+#define MEMORY_DELAY (HZ / 50 + 1)
+/* A guest that is active gets as long as the step took, this at most. */
+#define MAX_YIELD (HZ / 20 + 1)
+
+const char *q2_job_state_name(enum q2_job_state state)
+{
+	static const char *const names[] = {
+		[Q2_JOB_RUNNING] = "running",	  [Q2_JOB_PAUSED] = "paused",
+		[Q2_JOB_CANCELLED] = "cancelled", [Q2_JOB_FAILED] = "failed",
+		[Q2_JOB_DONE] = "done",
+	};
+
+	return names[state];
+}
+
+static void set_state(struct q2_job *job, enum q2_job_state state)
+{
+	if (READ_ONCE(job->state) == state)
+		return;
+	WRITE_ONCE(job->state, state);
+	q2_disk_event(job->disk);
+}
+
+int q2_job_expand(void *arg, unsigned int layer, const struct q2_extent *ext, u32 skip, void *buf,
+		  u32 len)
+{
+	struct q2_disk *disk = arg;
+	struct kvec vec = {.iov_base = buf, .iov_len = len};
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
+	return q2_inflate_read(disk->shared[layer], ext->host, ext->compressed_size, skip, &iter);
+}
+
+void q2_job_progress(struct q2_job *job, const struct q2_merge *m, u64 pos)
+{
+	u64 before = m == &job->down && job->params.type == Q2_JOB_COMMIT ? job->merge.size : 0;
+
+	WRITE_ONCE(job->done, before + pos);
+	WRITE_ONCE(job->moved, job->merge.moved + job->down.moved);
+}
+
+/*
+ * Pace
+ */
+
+static bool disturbed(struct q2_job *job)
+{
+	return READ_ONCE(job->cancel) || READ_ONCE(job->hold);
+}
+
+static void nap(struct q2_job *job, unsigned long jiffies_to_wait)
+{
+	wait_event_timeout(job->wait, disturbed(job), jiffies_to_wait);
+}
+
+/* There is no room: may the step be tried again, after a while? */
+static bool wait_for_room(struct q2_job *job)
+{
+	struct q2_disk *disk = job->disk;
+	unsigned int into = job->params.type == Q2_JOB_COMMIT ? job->params.base : job->params.into;
+
+	if (!disk->nospace_ms)
+		return false;
+	if (!job->deadline) {
+		job->deadline = jiffies + msecs_to_jiffies(disk->nospace_ms);
+		pr_warn("dm-qcow2: %s: %s: no room; the job waits %u s for more\n", disk->name,
+			disk->shared[into]->host->file.name, disk->nospace_ms / 1000);
+		set_state(job, Q2_JOB_PAUSED);
+	} else if (time_after(jiffies, job->deadline)) {
+		return false;
+	}
+	nap(job, ROOM_DELAY);
+	q2_host_refresh(disk->shared[into]->host);
+	return true;
+}
+
+/* No faster than the rate. */
+static void keep_rate(struct q2_job *job)
+{
+	unsigned int rate = READ_ONCE(job->rate_kib);
+	u64 wanted;
+
+	while (rate && !disturbed(job)) {
+		wanted = div_u64((job->moved - job->budget) * HZ, rate) >> 10;
+		if (time_after_eq(jiffies, job->since + (unsigned long)wanted))
+			break;
+		nap(job, min_t(unsigned long, job->since + (unsigned long)wanted - jiffies, HZ));
+		rate = READ_ONCE(job->rate_kib);
+	}
+}
+
+static u64 guest_requests(const struct q2_disk *disk)
+{
+	return q2_disk_counter(disk, Q2_COUNT_HITS) + q2_disk_counter(disk, Q2_COUNT_MISSES);
+}
+
+/* Guests come first: where they are active the job takes every other turn only. */
+static void yield_to_guests(struct q2_job *job)
+{
+	u64 requests = guest_requests(job->disk);
+	unsigned long took = jiffies - job->step;
+
+	if (requests != job->requests && took)
+		nap(job, min_t(unsigned long, took, MAX_YIELD));
+	job->requests = guest_requests(job->disk);
+	job->step = jiffies;
+}
+
+/* The disk is suspended: nothing may be under way. */
+static void stand_still(struct q2_job *job)
+{
+	while (READ_ONCE(job->hold) && !READ_ONCE(job->cancel)) {
+		WRITE_ONCE(job->held, true);
+		wake_up_all(&job->wait);
+		wait_event(job->wait, !READ_ONCE(job->hold) || READ_ONCE(job->cancel));
+	}
+}
+
+int q2_job_checkpoint(struct q2_job *job, int ret)
+{
+	if (ret == -ENOMEM)
+		nap(job, MEMORY_DELAY);
+	else if (ret == -ENOSPC && !wait_for_room(job))
+		return ret;
+	else if (ret && ret != -ENOSPC)
+		return ret;
+	if (!ret) {
+		job->deadline = 0;
+		set_state(job, Q2_JOB_RUNNING);
+		keep_rate(job);
+		yield_to_guests(job);
+	}
+	stand_still(job);
+	cond_resched();
+	return READ_ONCE(job->cancel) ? -ECANCELED : 0;
+}
+
+int q2_job_copy(struct q2_job *job, struct q2_merge *m)
+{
+	u64 pos = 0, len;
+	int ret = 0;
+
+	while (pos < m->size && !ret) {
+		ret = q2_merge_idle(m, pos, &len);
+		pos += ret ? 0 : len;
+		if (!ret && pos < m->size) {
+			ret = q2_merge_step(m, pos, m->size - pos, &len);
+			pos += ret ? 0 : len;
+		}
+		q2_job_progress(job, m, pos);
+		ret = q2_job_checkpoint(job, ret);
+	}
+	return ret;
+}
+
+int q2_job_switch(struct q2_job *job, struct q2_merge *m)
+{
+	struct q2_disk *disk = job->disk;
+	struct q2_shared *into = disk->shared[m->into];
+	struct q2_err err = {};
+	struct q2_range all;
+	int ret;
+
+	/* What has been merged is durable before the header that relies on it. */
+	ret = into->img ? q2_image_commit(into->img) : q2_file_flush(&into->host->file);
+	if (ret)
+		return ret;
+	/* The header is written while nobody changes a mapping. */
+	q2_range_lock(&disk->ranges, &all, 0, U64_MAX);
+	ret = q2_image_set_backing(disk->shared[job->overlay]->img, job->params.name,
+				   job->params.format, &err);
+	q2_range_unlock(&disk->ranges, &all);
+	if (ret)
+		pr_err("dm-qcow2: %s: %s: %s (error %d)\n", disk->name,
+		       disk->shared[job->overlay]->host->file.name, err.text, -ret);
+	else
+		q2_layers_drop(disk, min(m->bottom, m->top), m->top);
+	return ret;
+}
+
+/*
+ * Life
+ */
+
+/* Give back what the job wrote, but for the top. */
+static void let_go(struct q2_job *job)
+{
+	struct q2_disk *disk = job->disk;
+	unsigned int i;
+
+	if (job->dest)
+		q2_layers_end_dest(disk);
+	job->dest = false;
+	for (i = 0; i < disk->chain->nr_layers; i++) {
+		struct q2_shared *s = disk->shared[i];
+
+		if (!s)
+			continue;
+		if (s != disk->top && s->owner == disk->owner)
+			q2_layers_make_readonly(disk, i);
+		WRITE_ONCE(s->busy, false);
+	}
+	if (job->has_merge)
+		q2_merge_end(&job->merge);
+	if (job->has_down)
+		q2_merge_end(&job->down);
+	job->has_merge = false;
+	job->has_down = false;
+	kvfree(job->windows);
+	job->windows = NULL;
+	kfree(job->params.name);
+	kfree(job->params.format);
+	job->params.name = NULL;
+	job->params.format = NULL;
+}
+
+static void run(struct work_struct *work)
+{
+	struct q2_job *job = container_of(work, struct q2_job, work);
+	unsigned int noio = memalloc_noio_save();
+	int ret;
+
+	job->step = jiffies;
+	job->since = jiffies;
+	ret = q2_job_checkpoint(job, 0);
+	if (!ret)
+		ret = job->params.type == Q2_JOB_COMMIT ? q2_commit_run(job) : q2_stream_run(job);
+	if (ret && ret != -ECANCELED)
+		pr_err("dm-qcow2: %s: the %s job failed: error %d; the chain is valid, and it may be started again\n",
+		       job->disk->name, job->params.type == Q2_JOB_COMMIT ? "commit" : "stream",
+		       -ret);
+	let_go(job);
+	memalloc_noio_restore(noio);
+	WRITE_ONCE(job->error, ret && ret != -ECANCELED ? ret : 0);
+	if (!ret)
+		WRITE_ONCE(job->done, job->total);
+	set_state(job, !ret ? Q2_JOB_DONE : ret == -ECANCELED ? Q2_JOB_CANCELLED : Q2_JOB_FAILED);
+	WRITE_ONCE(job->held, true);
+	smp_store_release(&job->running, false);
+	wake_up_all(&job->wait);
+}
+
+void q2_job_init(struct q2_job *job, struct q2_disk *disk)
+{
+	memset(job, 0, sizeof(*job));
+	job->disk = disk;
+	INIT_WORK(&job->work, run);
+	init_waitqueue_head(&job->wait);
+	mutex_init(&job->lock);
+	/* Until the disk is resumed for the first time. */
+	job->hold = true;
+}
+
+void q2_job_exit(struct q2_job *job)
+{
+	q2_job_cancel(job);
+	wait_event(job->wait, !smp_load_acquire(&job->running));
+	flush_work(&job->work);
+	mutex_destroy(&job->lock);
+}
+
+static int copy_params(struct q2_job *job, const struct q2_job_params *params)
+{
+	job->params = *params;
+	job->params.name = NULL;
+	job->params.format = NULL;
+	if (!params->name)
+		return 0;
+	job->params.name = kstrdup(params->name, GFP_KERNEL);
+	job->params.format = kstrdup(params->format, GFP_KERNEL);
+	return job->params.name && job->params.format ? 0 : -ENOMEM;
+}
+
+static int start(struct q2_job *job, const struct q2_job_params *params, bool suspended,
+		 struct q2_err *err)
+{
+	struct q2_disk *disk = job->disk;
+	int ret;
+
+	if (smp_load_acquire(&job->running))
+		return q2_err_set(err, EBUSY, "a job is running already");
+	/* First say so, then look: who opens images does it the other way round. */
+	WRITE_ONCE(disk->top->busy, true);
+	if (!q2_shared_is_sole(disk->top)) {
+		WRITE_ONCE(disk->top->busy, false);
+		return q2_err_set(err, EBUSY, "a table is loaded and not live yet");
+	}
+	job->overlay = Q2_NO_LAYER;
+	job->total = 0;
+	memset(&job->merge, 0, sizeof(job->merge));
+	memset(&job->down, 0, sizeof(job->down));
+	ret = copy_params(job, params);
+	if (ret)
+		q2_err_set(err, ENOMEM, "there is not enough memory");
+	if (!ret)
+		ret = params->type == Q2_JOB_COMMIT ? q2_commit_start(job, suspended, err)
+						    : q2_stream_start(job, suspended, err);
+	if (ret) {
+		let_go(job);
+		job->params.type = Q2_JOB_NONE;
+		return ret;
+	}
+	job->done = 0;
+	job->moved = 0;
+	job->budget = 0;
+	job->error = 0;
+	job->deadline = 0;
+	job->rate_kib = params->rate_kib;
+	job->cancel = false;
+	job->held = false;
+	job->state = Q2_JOB_RUNNING;
+	job->running = true;
+	queue_work(disk->wq, &job->work);
+	q2_disk_event(disk);
+	return 0;
+}
+
+int q2_job_start(struct q2_job *job, const struct q2_job_params *params, bool suspended,
+		 struct q2_err *err)
+{
+	/* Memory must not be had by writing to a disk that is suspended. */
+	unsigned int noio = memalloc_noio_save();
+	int ret;
+
+	mutex_lock(&job->lock);
+	ret = start(job, params, suspended, err);
+	mutex_unlock(&job->lock);
+	memalloc_noio_restore(noio);
+	return ret;
+}
+
+int q2_job_cancel(struct q2_job *job)
+{
+	if (!smp_load_acquire(&job->running))
+		return -ENOENT;
+	WRITE_ONCE(job->cancel, true);
+	wake_up_all(&job->wait);
+	return 0;
+}
+
+int q2_job_rate(struct q2_job *job, unsigned int kib)
+{
+	if (!smp_load_acquire(&job->running))
+		return -ENOENT;
+	WRITE_ONCE(job->budget, job->moved);
+	WRITE_ONCE(job->since, jiffies);
+	WRITE_ONCE(job->rate_kib, kib);
+	wake_up_all(&job->wait);
+	return 0;
+}
+
+void q2_job_hold(struct q2_job *job)
+{
+	WRITE_ONCE(job->hold, true);
+	wake_up_all(&job->wait);
+	wait_event(job->wait, READ_ONCE(job->held) || !smp_load_acquire(&job->running));
+}
+
+void q2_job_release(struct q2_job *job)
+{
+	/* In this order: who holds again must not take an old answer for a new one. */
+	WRITE_ONCE(job->held, false);
+	smp_store_release(&job->hold, false);
+	wake_up_all(&job->wait);
+}
