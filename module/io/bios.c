@@ -1,27 +1,111 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The reserve of bios that file systems write with.
+ * What writing to files needs when memory is being written to swap on top of them.
  *
- * Swap and the direct writes of ext4 and xfs take their bios from one pool, whose
+ * Bios: swap and the direct writes of ext4 and xfs take theirs from one pool, whose
  * reserve is two. Without memory two pages on their way to swap on a device of
  * ours would hold both until they are written, and writing them to the image's
- * file takes one more: nothing would ever move. device-mapper lets at most so
- * many bios of swap in (limit_swap_bios; dm_mod.swap_bios, 8 MiB of pages unless
- * set otherwise), and with a larger reserve than that there is one left.
+ * file takes one more: nothing would ever move. So only so much of swap is let in,
+ * and with a larger reserve than that there is one left.
+ *
+ * Turns: who must not wait for one is whoever the file below may be waiting for: its
+ * journal writes to swap, too, when it finds no memory, and so does a task in the
+ * middle of one of its transactions. device-mapper's own limit (limit_swap_bios)
+ * knows no difference: with it the journal waited for pages to be written, and these
+ * for the journal. Tasks and kswapd wait; kernel threads and transactions wait a moment,
+ * then get in beyond the limit, up to a second one. There their page is sent back: it
+ * stays in memory, and they look for another one. Without that end a journal would send
+ * all memory on its way, and the reserve of bios with it.
+ *
+ * Pages: a file system that allocates blocks needs memory for its metadata, and all
+ * there is may be waiting to be written by it. It cannot be given the kernel's
+ * emergency reserve: its allocations must not fail, and these must not be made with
+ * PF_MEMALLOC (mm/page_alloc.c warns). So we hold some pages, and when nothing has been
+ * written for a while they go to whoever is not waiting for a turn: those who write.
+ *
+ * tests/stress/swap hangs without any of the three.
  */
 #include <linux/bio.h>
 #include <linux/mempool.h>
+#include <linux/sched.h>
+#include <linux/swap.h>
+#include <linux/timer.h>
 
 #include "env.h"
 #include "io/bios.h"
 
-/* What swap may hold, and as many again as workers and journals may want at a time. */
-#define SWAP_BIOS ((8 << 20) >> PAGE_SHIFT)
-#define OTHER_BIOS 256
+/* What swap may hold, in pages, what those that must not wait may add, and what is left then. */
+#define SWAP_PAGES ((8 << 20) >> PAGE_SHIFT)
+#define MORE_PAGES 512
+#define OTHER_BIOS 512
+/* How long these wait for a turn. */
+#define MOMENT (HZ / 20)
+
+/* Pages that are held for file systems, and how many of them go at a time. */
+#define RELIEF_PAGES ((4 << 20) >> PAGE_SHIFT)
+#define RELIEF_PART (RELIEF_PAGES / 8)
+/* Nothing has been written for this long: they need some. */
+#define RELIEF_DELAY (HZ / 5)
 
 static DEFINE_MUTEX(lock);
 static unsigned int users; /* protected by lock */
 static int usual;	   /* reserve without us; protected by lock */
+
+static atomic_t swapping; /* pages of swap that are under way */
+static DECLARE_WAIT_QUEUE_HEAD(turn);
+
+static DEFINE_SPINLOCK(relief_lock);
+static LIST_HEAD(relief);      /* pages, by lru; protected by relief_lock */
+static unsigned int nr_relief; /* of them */
+static atomic_t written;       /* pages of swap that have been written; wraps */
+static int written_before;     /* when the timer last looked; the timer's */
+static struct timer_list watch;
+
+/* Hold up to @nr pages more. */
+static void fill_relief(unsigned int nr, gfp_t gfp)
+{
+	struct page *page;
+
+	while (nr-- && READ_ONCE(nr_relief) < RELIEF_PAGES) {
+		page = alloc_page(gfp | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC);
+		if (!page)
+			return;
+		spin_lock_bh(&relief_lock);
+		list_add(&page->lru, &relief);
+		nr_relief++;
+		spin_unlock_bh(&relief_lock);
+	}
+}
+
+/* Give up to @nr of them back. */
+static void drop_relief(unsigned int nr)
+{
+	struct page *page, *next;
+	LIST_HEAD(dropped);
+
+	spin_lock_bh(&relief_lock);
+	while (nr-- && !list_empty(&relief)) {
+		list_move(relief.next, &dropped);
+		nr_relief--;
+	}
+	spin_unlock_bh(&relief_lock);
+	list_for_each_entry_safe(page, next, &dropped, lru)
+		__free_page(page);
+}
+
+/* While pages are under way: a timer, for there may be no worker to be had. */
+static void watch_swap(struct timer_list *t)
+{
+	int now = atomic_read(&written);
+
+	if (now == written_before)
+		drop_relief(RELIEF_PART);
+	else
+		fill_relief(RELIEF_PART, GFP_NOWAIT);
+	written_before = now;
+	if (atomic_read(&swapping) || nr_relief < RELIEF_PAGES)
+		mod_timer(&watch, jiffies + RELIEF_DELAY);
+}
 
 int q2_bios_get(void)
 {
@@ -31,7 +115,11 @@ int q2_bios_get(void)
 	mutex_lock(&lock);
 	if (!users) {
 		usual = pool->min_nr;
-		ret = mempool_resize(pool, usual + SWAP_BIOS + OTHER_BIOS);
+		ret = mempool_resize(pool, usual + SWAP_PAGES + MORE_PAGES + OTHER_BIOS);
+		if (!ret) {
+			timer_setup(&watch, watch_swap, 0);
+			fill_relief(RELIEF_PAGES, GFP_KERNEL);
+		}
 	}
 	if (!ret)
 		users++;
@@ -42,8 +130,52 @@ int q2_bios_get(void)
 void q2_bios_put(void)
 {
 	mutex_lock(&lock);
-	/* Smaller always works. */
-	if (!--users)
+	if (!--users) {
+		timer_shutdown_sync(&watch);
+		drop_relief(RELIEF_PAGES);
+		/* Smaller always works. */
 		mempool_resize(&fs_bio_set.bio_pool, usual);
+	}
 	mutex_unlock(&lock);
+}
+
+static bool may_wait(void)
+{
+	if (current->journal_info || (current->flags & PF_MEMALLOC_NOFS))
+		return false;
+	return current_is_kswapd() || !(current->flags & PF_KTHREAD);
+}
+
+/* @pages more, if that stays below @limit, or if there are none. */
+static bool get_turn(int pages, int limit)
+{
+	int n = atomic_read(&swapping);
+
+	while (!n || n + pages <= limit) {
+		if (atomic_try_cmpxchg(&swapping, &n, n + pages))
+			return true;
+	}
+	return false;
+}
+
+unsigned int q2_bios_swap_begin(unsigned int bytes)
+{
+	int pages = DIV_ROUND_UP(bytes, PAGE_SIZE);
+
+	if (!timer_pending(&watch))
+		mod_timer(&watch, jiffies + RELIEF_DELAY);
+	if (may_wait())
+		wait_event(turn, get_turn(pages, SWAP_PAGES));
+	else if (!wait_event_timeout(turn, get_turn(pages, SWAP_PAGES), MOMENT) &&
+		 !get_turn(pages, SWAP_PAGES + MORE_PAGES))
+		return 0;
+	return pages;
+}
+
+void q2_bios_swap_end(unsigned int pages)
+{
+	atomic_add(pages, &written);
+	atomic_sub(pages, &swapping);
+	if (wq_has_sleeper(&turn))
+		wake_up_all(&turn);
 }

@@ -231,7 +231,7 @@ static struct q2_disk *find_old(const struct q2_disk *disk)
 	for (i = disk->chain->nr_layers; i--;) {
 		const struct q2_shared *s = disk->shared[i];
 
-		if (s->owner == disk->owner && s->disk)
+		if (s && s->owner == disk->owner && s->disk)
 			return s->disk == disk ? NULL : s->disk;
 	}
 	return NULL;
@@ -270,7 +270,8 @@ void q2_disk_resume(struct q2_disk *disk)
 	for (i = 0; i < disk->chain->nr_layers; i++) {
 		struct q2_shared *s = disk->shared[i];
 
-		if (s && s != disk->top && s != disk->dest && s->owner == disk->owner)
+		/* Not what a job of this disk is about to write. */
+		if (s && s != disk->top && s->owner == disk->owner && s->disk != disk)
 			q2_shared_make_readonly(s);
 	}
 	disk->top->layer = disk->chain->top;

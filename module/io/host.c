@@ -567,6 +567,8 @@ void q2_host_close(struct q2_host *host)
 	/* Our bios went around the page cache: nobody may find old pages there. */
 	if (host->bdev && host->writable)
 		invalidate_bdev(host->bdev);
+	/* A kernel thread's files are closed later: nobody shall find it locked until then. */
+	q2_host_unlock(host);
 	if (host->lock_filp != host->filp)
 		filp_close(host->lock_filp, NULL);
 	filp_close(host->filp, NULL);

@@ -99,6 +99,9 @@ int q2_host_lock(struct q2_host *host, bool write, struct q2_err *err);
 /* A writer that is a reader from now on gives back what is the writer's. Context: as above. */
 void q2_host_lock_less(struct q2_host *host);
 
+/* Give all of them back. Context: as above. */
+void q2_host_unlock(struct q2_host *host);
+
 /**
  * q2_host_read_iter() - one read call on a regular file
  * @host: host with a regular file

@@ -122,3 +122,9 @@ void q2_host_lock_less(struct q2_host *host)
 	release_from(host, min(host->locked, READERS), host->locked);
 	host->locked = min(host->locked, READERS);
 }
+
+void q2_host_unlock(struct q2_host *host)
+{
+	release_from(host, 0, host->locked);
+	host->locked = 0;
+}

@@ -27,6 +27,7 @@
  * @result: of the I/O
  * @done: bytes a read or write on a file has moved so far
  * @in_flight: token of q2_disk_enter(), or -1; given back when the bio ends
+ * @swap: what q2_bios_swap_begin() returned, for the end; 0: no page of swap
  * @work: for the worker
  *
  * Room for one comes with each bio: device-mapper's per-bio data, or the front
@@ -43,6 +44,7 @@ struct q2_request {
 	struct kiocb kiocb;
 	atomic_t pending;
 	long result;
+	unsigned int swap;
 	struct work_struct work;
 };
 

@@ -139,7 +139,8 @@ static int copy_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
 		start = round_down(*pos, WINDOW);
 		end = min(start + WINDOW, m->size);
 		if (*pos >= m->size || m->moved - before >= BATCH_BYTES ||
-		    (*nr && start - first >= BATCH_SPAN) || READ_ONCE(job->cancel))
+		    (*nr && (start - first >= BATCH_SPAN || READ_ONCE(job->rate_kib))) ||
+		    READ_ONCE(job->cancel))
 			break;
 		q2_range_lock(&disk->ranges, &job->windows[*nr], start, start + WINDOW);
 		first = min(first, start);

@@ -253,9 +253,10 @@ static void run(struct work_struct *work)
 	WRITE_ONCE(job->error, ret && ret != -ECANCELED ? ret : 0);
 	if (!ret)
 		WRITE_ONCE(job->done, job->total);
-	set_state(job, !ret ? Q2_JOB_DONE : ret == -ECANCELED ? Q2_JOB_CANCELLED : Q2_JOB_FAILED);
 	WRITE_ONCE(job->held, true);
+	/* First this: who sees that it is done may start the next one. */
 	smp_store_release(&job->running, false);
+	set_state(job, !ret ? Q2_JOB_DONE : ret == -ECANCELED ? Q2_JOB_CANCELLED : Q2_JOB_FAILED);
 	wake_up_all(&job->wait);
 }
 
@@ -298,6 +299,8 @@ static int start(struct q2_job *job, const struct q2_job_params *params, bool su
 
 	if (smp_load_acquire(&job->running))
 		return q2_err_set(err, EBUSY, "a job is running already");
+	/* The one before may be about to say that it is done. */
+	flush_work(&job->work);
 	/* First say so, then look: who opens images does it the other way round. */
 	WRITE_ONCE(disk->top->busy, true);
 	if (!q2_shared_is_sole(disk->top)) {

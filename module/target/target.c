@@ -17,6 +17,7 @@
 #include <linux/module.h>
 
 #include "env.h"
+#include "io/bios.h"
 #include "io/change.h"
 #include "target/message.h"
 
@@ -153,7 +154,6 @@ static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (t->table.write) {
 		ti->num_flush_bios = 1;
 		ti->flush_supported = true;
-		ti->limit_swap_bios = true; /* see io/bios.c */
 		if (t->disk->top->img) {
 			ti->num_discard_bios = 1;
 			ti->discards_supported = true;
@@ -218,6 +218,22 @@ static int map_write(struct q2_request *req, struct bio *bio)
 	return result_of(q2_request_write(req, &run));
 }
 
+/* What the request holds while it is under way. */
+static void give_back(struct q2_request *req)
+{
+	q2_request_leave(req);
+	if (req->swap)
+		q2_bios_swap_end(req->swap);
+	req->swap = 0;
+}
+
+/* device-mapper ends it by itself, without telling. */
+static int refuse(struct q2_request *req)
+{
+	give_back(req);
+	return DM_MAPIO_KILL;
+}
+
 static int q2_map(struct dm_target *ti, struct bio *bio)
 {
 	struct q2_target *t = ti->private;
@@ -226,12 +242,21 @@ static int q2_map(struct dm_target *ti, struct bio *bio)
 	req->disk = t->disk;
 	req->bio = bio;
 	req->guest = dm_target_offset(ti, bio->bi_iter.bi_sector) << SECTOR_SHIFT;
+	req->swap = 0;
+	req->in_flight = -1;
+	if ((bio->bi_opf & REQ_SWAP) && t->disk->has_bios) {
+		req->swap = q2_bios_swap_begin(bio->bi_iter.bi_size);
+		if (!req->swap) {
+			q2_request_finish(req, BLK_STS_AGAIN);
+			return DM_MAPIO_SUBMITTED;
+		}
+	}
 	/* Before anything is looked up: see in_flight of struct q2_disk. */
 	req->in_flight = t->disk->writable ? q2_disk_enter(t->disk) : -1;
 	if (bio_op(bio) == REQ_OP_READ)
 		return map_read(req, bio);
 	if (!t->disk->writable)
-		return DM_MAPIO_KILL;
+		return refuse(req);
 	switch (bio_op(bio)) {
 	case REQ_OP_WRITE:
 		return map_write(req, bio);
@@ -242,7 +267,7 @@ static int q2_map(struct dm_target *ti, struct bio *bio)
 		q2_request_change(req, q2_change_zero);
 		return DM_MAPIO_SUBMITTED;
 	default:
-		return DM_MAPIO_KILL;
+		return refuse(req);
 	}
 }
 
@@ -250,7 +275,7 @@ static int q2_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
 	struct q2_request *req = dm_per_bio_data(bio, sizeof(*req));
 
-	q2_request_leave(req);
+	give_back(req);
 	if (*error && *error != BLK_STS_AGAIN)
 		q2_disk_count(req->disk, Q2_COUNT_ERRORS);
 	return DM_ENDIO_DONE;
