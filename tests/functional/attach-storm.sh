@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: devices that share images come and go on all CPUs at once, while they are read, and leave no reference behind
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 cp "$FIXTURES/data" "$T/raw"
 cp "$FIXTURES/packed.qcow2" "$T/base"

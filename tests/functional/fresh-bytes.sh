@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: attaching sees what was written last, even if it is still in a page cache; detaching leaves nothing stale there
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 truncate -s 2M "$T/one"
 fill "$T/one" 0 2M 1

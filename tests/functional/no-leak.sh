@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: after attaching, reading, reloading, failing and detaching, the allocator holds nothing for the module
-# needs: vm 6.1 6.12 7.2, slub_debug, not debug (KASAN keeps what was freed; kmemleak is asked there)
+# needs: vm 6.12 (6.1 7.2), slub_debug, not debug (KASAN keeps what was freed; kmemleak is asked there)
 
 slabs=/sys/kernel/debug/slab
 [ -e $slabs/kmalloc-64/alloc_traces ] || fail "the kernel was not started with slub_debug"

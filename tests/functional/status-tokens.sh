@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: the status line has every documented word, and its counters move with what was read
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 (6.1 7.2)
 
 # 0..1M data, 1M..2M zeroes, 2M..3M compressed, 3M..4M nothing
 truncate -s 4M "$T/raw"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: random writes, discards, zeroes and flushes from two threads, on every kind of image, in files and on block devices: the device reads as a model says, the image is clean without leaks, qemu-img reads the same, the base is as it was
-# needs: vm 6.1 6.12 7.2 timeout 600
+# needs: vm 6.12 (6.1 7.2), timeout 600
 
 truncate -s 12M "$T/data"
 fill "$T/data" 0 5M

@@ -4,4 +4,4 @@
 # needs: clang; timeout 86400; tests/run --seconds N fuzzes longer
 "$TOP/tests/deps" tool unit
 make -s -C "$TOP" build/fuzz/open
-FUZZ_SECONDS=${FUZZ_SECONDS:-20} "$TOP/tests/fuzz/run" "$TOP/build/fuzz" open
+FUZZ_SECONDS=${FUZZ_SECONDS:-10} "$TOP/tests/fuzz/run" "$TOP/build/fuzz" open
