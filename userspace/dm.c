@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <libdevmapper.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "dm.h"
+#include "dm-task.h"
 #include "escape.h"
 #include "holders.h"
 #include "kmsg.h"
@@ -36,78 +36,6 @@ char *dm_path(const char *name)
 	return xasprintf("%s/%s", dm_dir(), name);
 }
 
-/* Run a task. Return: 0 or a positive errno. */
-static int run_task(struct dm_task *task)
-{
-	int ret;
-
-	errno = 0;
-	if (dm_task_run(task))
-		return 0;
-	ret = dm_task_get_errno(task);
-	if (!ret)
-		ret = errno ? errno : EIO;
-	return ret;
-}
-
-/* The sentence for an ioctl that failed for a reason that lies outside our device. */
-static int say_unreachable(const char *what, int err)
-{
-	if (geteuid())
-		return say("%s needs root (CAP_SYS_ADMIN)", what);
-	if (err == EPERM || err == EACCES)
-		return say("%s: refused: %s; a container needs CAP_SYS_ADMIN in "
-			   "the first user namespace",
-			   what, strerror(err));
-	if (err == ENODEV || err == ENOENT || err == ENXIO)
-		return say("%s: the kernel has no device-mapper, or /dev/mapper/control is "
-			   "missing (modprobe dm_mod)",
-			   what);
-	return say("%s: device-mapper failed: %s", what, strerror(err));
-}
-
-/* A task; libdevmapper already fails here if the driver is out of reach. */
-static struct dm_task *new_task(int type)
-{
-	struct dm_task *task;
-
-	errno = 0;
-	task = dm_task_create(type);
-	if (!task) {
-		say_unreachable("device-mapper", errno ? errno : EIO);
-		exit(STATUS_FAILED);
-	}
-	return task;
-}
-
-/* Run a task that makes udev work, and wait for udev. */
-static int run_with_udev(struct dm_task *task)
-{
-	uint32_t cookie = 0;
-	int ret;
-
-	if (!dm_task_set_cookie(task, &cookie, 0)) {
-		/* No semaphores (a container without SysV IPC): do udev's part ourselves. */
-		dm_udev_set_sync_support(0);
-		cookie = 0;
-	}
-	ret = run_task(task);
-	/* Also without udev: then libdevmapper makes or removes the node now. */
-	dm_udev_wait(cookie);
-	return ret;
-}
-
-static struct dm_task *task_for(int type, const char *name)
-{
-	struct dm_task *task = new_task(type);
-
-	if (!dm_task_set_name(task, name)) {
-		say("device name \"%s\" is refused by libdevmapper", name);
-		exit(STATUS_FAILED);
-	}
-	return task;
-}
-
 /* A uuid of our own; what is random in it comes from the kernel. */
 static char *new_uuid(void)
 {
@@ -130,22 +58,10 @@ static int create(const char *name, struct dm_info *info)
 	int ret = EINVAL;
 
 	if (dm_task_set_uuid(task, uuid))
-		ret = run_task(task);
+		ret = task_run(task);
 	if (!ret && !dm_task_get_info(task, info))
 		ret = EIO;
 	free(uuid);
-	dm_task_destroy(task);
-	return ret;
-}
-
-static int load(const char *name, const char *table, uint64_t sectors, bool read_only)
-{
-	struct dm_task *task = task_for(DM_DEVICE_RELOAD, name);
-	int ret = ENOMEM;
-
-	if ((!read_only || dm_task_set_ro(task)) &&
-	    dm_task_add_target(task, 0, sectors, DM_TARGET, table))
-		ret = run_task(task);
 	dm_task_destroy(task);
 	return ret;
 }
@@ -156,7 +72,7 @@ static int resume(const char *name, bool read_only)
 	int ret = ENOMEM;
 
 	if (!read_only || dm_task_set_ro(task))
-		ret = run_with_udev(task);
+		ret = task_run_with_udev(task);
 	dm_task_destroy(task);
 	return ret;
 }
@@ -170,7 +86,7 @@ static int remove_device(const char *name, enum dm_detach_how how)
 		dm_task_retry_remove(task);
 	if (how == DETACH_LAZY)
 		dm_task_deferred_remove(task);
-	ret = run_with_udev(task);
+	ret = task_run_with_udev(task);
 	dm_task_destroy(task);
 	return ret;
 }
@@ -205,7 +121,7 @@ static char *create_named(const char *name, bool unique, struct dm_info *info)
 		if (!err)
 			return taken;
 		if (err != EBUSY && err != EEXIST)
-			say_unreachable("attaching", err);
+			task_say_unreachable("attaching", err);
 		else if (!unique)
 			say("a device named \"%s\" exists already; choose another with -n", name);
 		else if (++nr > NAMES_MOST)
@@ -236,7 +152,7 @@ char *dm_attach(const char *name, const char *table, uint64_t sectors, bool read
 	if (!taken)
 		goto out;
 	log = kmsg_listen();
-	err = load(taken, table, sectors, read_only);
+	err = task_load(taken, table, sectors, read_only);
 	if (!err) {
 		if (log >= 0)
 			close(log);
@@ -295,7 +211,7 @@ static char *target_text(struct dm_task *task, uint64_t *sectors)
  */
 static int ask(int type, dev_t dev, struct dm_device *device, char **text)
 {
-	struct dm_task *task = new_task(type);
+	struct dm_task *task = task_new(type);
 	struct dm_info info;
 	int ret = EIO;
 
@@ -304,7 +220,7 @@ static int ask(int type, dev_t dev, struct dm_device *device, char **text)
 	dm_task_set_minor(task, minor(dev));
 	/* Looking must not wait for I/O to drain, nor make the target commit anything. */
 	dm_task_no_flush(task);
-	ret = run_task(task);
+	ret = task_run(task);
 	if (!ret && (!dm_task_get_info(task, &info) || !info.exists))
 		ret = ENXIO;
 	if (!ret) {
@@ -319,6 +235,7 @@ static int ask(int type, dev_t dev, struct dm_device *device, char **text)
 		device->events = info.event_nr;
 		device->read_only = info.read_only;
 		device->suspended = info.suspended;
+		device->second_table = info.inactive_table;
 		device->deferred_remove = info.deferred_remove;
 	}
 	dm_task_destroy(task);
@@ -348,18 +265,18 @@ static int by_name(const void *a, const void *b)
 
 int dm_devices(struct dm_device **devices, size_t *nr)
 {
-	struct dm_task *task = new_task(DM_DEVICE_LIST);
+	struct dm_task *task = task_new(DM_DEVICE_LIST);
 	struct dm_names *names;
 	unsigned int next;
 	int err;
 
 	*devices = NULL;
 	*nr = 0;
-	err = run_task(task);
+	err = task_run(task);
 	names = err ? NULL : dm_task_get_names(task);
 	if (!names) {
 		dm_task_destroy(task);
-		return say_unreachable("listing devices", err);
+		return task_say_unreachable("listing devices", err);
 	}
 	if (names->dev) {
 		do {
@@ -397,7 +314,7 @@ static int device_number(const char *word, dev_t *dev)
 	if (slash && strncmp(word, dm_dir(), slash - word))
 		return ENXIO;
 	task = task_for(DM_DEVICE_INFO, slash ? slash + 1 : word);
-	err = run_task(task);
+	err = task_run(task);
 	if (!err && (!dm_task_get_info(task, &info) || !info.exists))
 		err = ENXIO;
 	dm_task_destroy(task);
@@ -418,7 +335,35 @@ int dm_device_find(const char *word, struct dm_device *device)
 			   word);
 	if (err == ENODEV)
 		return say("%s is not a qcow2 device", word);
-	return err ? say_unreachable(word, err) : 0;
+	return err ? task_say_unreachable(word, err) : 0;
+}
+
+int dm_device_again(struct dm_device *device)
+{
+	struct dm_device now;
+	int err = learn(makedev(device->major, device->minor), &now);
+
+	if (!err && (strcmp(now.uuid, device->uuid) || strcmp(now.name, device->name))) {
+		dm_device_clear(&now);
+		err = ENXIO;
+	}
+	if (err == ENXIO || err == ENODEV)
+		return say("%s has been removed", device->name);
+	if (err)
+		return task_say_unreachable(device->name, err);
+	dm_device_clear(device);
+	*device = now;
+	return 0;
+}
+
+int dm_device_by_number(dev_t dev, struct dm_device *device)
+{
+	char *path = xasprintf("/sys/dev/block/%u:%u/dm", major(dev), minor(dev));
+	bool mapped = !access(path, F_OK);
+
+	free(path);
+	/* Others are not asked about, so that nobody needs to be root for a disk. */
+	return mapped && !learn(dev, device) ? 0 : -1;
 }
 
 bool dm_try_detach(const struct dm_device *device)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define DM_TARGET "qcow2"
 
@@ -56,6 +57,7 @@ enum dm_detach_how {
  * @events: event number
  * @read_only: the disk is read-only
  * @suspended: suspended
+ * @second_table: a table is loaded that is not live
  * @deferred_remove: goes with its last user
  * @table: parameters of the target in the live table, NULL: it has none
  * @status: what the target says of itself, NULL as before
@@ -70,6 +72,7 @@ struct dm_device {
 	uint32_t events;
 	bool read_only;
 	bool suspended;
+	bool second_table;
 	bool deferred_remove;
 	char *table;
 	char *status;
@@ -92,6 +95,12 @@ int dm_devices(struct dm_device **devices, size_t *nr);
  * Return: 0, or -1 after having said why not; a device of another kind is refused.
  */
 int dm_device_find(const char *word, struct dm_device *device);
+
+/* Learn it anew. Return: 0, or -1 after having said that it is gone, or another one now. */
+int dm_device_again(struct dm_device *device);
+
+/* As dm_device_find(), but silent, and of any block device. Return: 0 or -1. */
+int dm_device_by_number(dev_t dev, struct dm_device *device);
 
 void dm_device_clear(struct dm_device *device);
 void dm_devices_free(struct dm_device *devices, size_t nr);

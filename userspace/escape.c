@@ -154,6 +154,21 @@ void escape_table_put(FILE *out, const char *word)
 	}
 }
 
+char *escape_table(const char *word)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (out)
+		escape_table_put(out, word);
+	if (!out || fclose(out)) {
+		say("out of memory");
+		exit(STATUS_FAILED);
+	}
+	return text;
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

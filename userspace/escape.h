@@ -50,6 +50,9 @@ void escape_json_put(FILE *out, const char *json);
  */
 void escape_table_put(FILE *out, const char *word);
 
+/* The same as a string to be freed. */
+char *escape_table(const char *word);
+
 /**
  * escape_table_split() - words of a table line, unescaped
  * @line: line

@@ -20,15 +20,30 @@ int kmsg_listen(void)
 	return fd;
 }
 
-/* "TARGET: REASON" or "TARGET: REASON (-EINVAL)" after "...: DEVICE: ". */
+/* What stands behind "...: DEVICE: TARGET: " or "dm-TARGET: DEVICE: "; NULL: neither is there. */
+static char *behind_prefix(char *record, const char *device, const char *target)
+{
+	char *loading = xasprintf(": %s: %s: ", device, target);
+	char *running = xasprintf(";dm-%s: %s: ", target, device);
+	char *text = strstr(record, loading);
+
+	if (text) {
+		text += strlen(loading);
+	} else {
+		text = strstr(record, running);
+		if (text)
+			text += strlen(running);
+	}
+	free(loading);
+	free(running);
+	return text;
+}
+
+/* The sentence without the "(-EINVAL)" that device-mapper puts behind it. */
 static char *reason_in(char *record, const char *device, const char *target)
 {
-	char *prefix = xasprintf(": %s: %s: ", device, target), *text, *end;
+	char *text = behind_prefix(record, device, target), *end;
 
-	text = strstr(record, prefix);
-	if (text)
-		text += strlen(prefix);
-	free(prefix);
 	if (!text)
 		return NULL;
 	end = strchrnul(text, '\n');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel log, as the place where device-mapper says why it refused a table:
- * its ioctl gives an errno and no sentence.
+ * The kernel log, as the place where device-mapper says why it refused a table, and
+ * the target why it refused a message: their ioctls give an errno and no sentence.
  */
 #ifndef QCOWCTL_KMSG_H
 #define QCOWCTL_KMSG_H
@@ -15,7 +15,7 @@ int kmsg_listen(void);
  * @device: "254:3"
  * @target: "qcow2"
  *
- * Return: the sentence, to be freed; NULL if there is none.
+ * Return: the sentence, the last one if there are more, to be freed; NULL if there is none.
  */
 char *kmsg_reason(int fd, const char *device, const char *target);
 

@@ -89,13 +89,19 @@ int lock_for_writing(struct host_file *host)
 	return ret ? say("%s: cannot be locked: %s", host->path, strerror(-ret)) : 0;
 }
 
-int lock_for_replacing(int fd, const char *path)
+int lock_try_replacing(int fd)
 {
 	static const int mine[] = {HELD + WRITE, HELD + RESIZE, UNSHARED + WRITE,
 				   UNSHARED + RESIZE};
 	static const int others[] = {UNSHARED + WRITE, UNSHARED + RESIZE, HELD + WRITE,
 				     HELD + RESIZE};
-	int ret = acquire(fd, mine, ARRAY_SIZE(mine), others, ARRAY_SIZE(others));
+
+	return acquire(fd, mine, ARRAY_SIZE(mine), others, ARRAY_SIZE(others));
+}
+
+int lock_for_replacing(int fd, const char *path)
+{
+	int ret = lock_try_replacing(fd);
 
 	if (ret == -EAGAIN)
 		return say("%s is in use as an image (by QEMU, qemu-img, qemu-nbd or an attached "

@@ -39,4 +39,7 @@ int lock_for_writing(struct host_file *host);
  */
 int lock_for_replacing(int fd, const char *path);
 
+/* The same in silence. Return: 0; -EAGAIN: somebody uses it; -errno. */
+int lock_try_replacing(int fd);
+
 #endif

@@ -1,45 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What can be done to a file, but not yet to a device. */
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
+#include "dm.h"
 #include "offline.h"
 #include "say.h"
 
-/* Is the block device one that qcowctl has made? */
-static bool is_ours(dev_t dev)
+static bool is_our_node(const char *path)
 {
-	char path[64], uuid[8] = "";
-	FILE *in;
+	struct dm_device device;
+	struct stat st;
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/dm/uuid", major(dev), minor(dev));
-	in = fopen(path, "re");
-	if (!in)
+	dm_setup();
+	if (stat(path, &st) || !S_ISBLK(st.st_mode) || dm_device_by_number(st.st_rdev, &device))
 		return false;
-	if (!fgets(uuid, sizeof(uuid), in))
-		uuid[0] = '\0';
-	fclose(in);
-	return !strncmp(uuid, "QCOW2-", 6);
+	dm_device_clear(&device);
+	return true;
+}
+
+static bool is_our_name(const char *word)
+{
+	char *path;
+	bool is;
+
+	if (strchr(word, '/'))
+		return false;
+	path = dm_path(word);
+	is = is_our_node(path);
+	free(path);
+	return is;
+}
+
+bool is_attached(const char *word)
+{
+	return access(word, F_OK) ? is_our_name(word) : is_our_node(word);
 }
 
 int offline_only(const char *word)
 {
-	char *path = xstrdup(word);
-	struct stat st;
-	int ret = 0;
+	if (is_attached(word))
+		return say("%s is an attached device, and this is not served on devices: detach "
+			   "it, and give the image",
+			   word);
+	return 0;
+}
 
-	if (stat(path, &st) && !strchr(word, '/')) {
-		free(path);
-		path = xasprintf("/dev/mapper/%s", word);
-	}
-	if (!stat(path, &st) && S_ISBLK(st.st_mode) && is_ours(st.st_rdev))
-		ret = say("%s is an attached device, and this is not served on devices yet: detach "
-			  "it, and give the image",
-			  word);
-	free(path);
-	return ret;
+int attached_only(const char *word)
+{
+	/* Here a device is what is meant, even if there is a file of that name. */
+	if (!access(word, F_OK) && !is_our_node(word) && !is_our_name(word))
+		return say("%s is not an attached device, and this is not served on files yet: "
+			   "attach it, and give the device",
+			   word);
+	return 0;
 }

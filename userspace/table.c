@@ -70,6 +70,13 @@ int table_parse(const char *params, struct table *table)
 	return 0;
 }
 
+const char *table_layers(const char *params)
+{
+	params += strcspn(params, " ");
+	params += strspn(params, " ");
+	return params + strcspn(params, " ");
+}
+
 void table_clear(struct table *table)
 {
 	escape_words_free(table->words, table->nr_words);

@@ -47,6 +47,10 @@ struct table {
 
 /* Take apart; what a newer module adds behind the layers is kept out. Return: 0 or -1, silent. */
 int table_parse(const char *params, struct table *table);
+
+/* The part of parameters behind the number of layers, with the blank before it. */
+const char *table_layers(const char *params);
+
 void table_clear(struct table *table);
 
 #endif
