@@ -8,6 +8,8 @@
 
 #define FIRST_AFTER_MS 1000
 #define NEXT_AFTER_MS 200
+/* Characters of the bar. */
+#define BAR 40
 
 static struct {
 	const char *what;
@@ -31,6 +33,8 @@ void progress_start(const char *what)
 
 void progress_update(uint64_t done, uint64_t total)
 {
+	char bar[BAR + 1];
+	unsigned int i;
 	int64_t now;
 
 	if (!progress.what || !total)
@@ -40,7 +44,10 @@ void progress_update(uint64_t done, uint64_t total)
 		return;
 	progress.due = now + NEXT_AFTER_MS;
 	progress.shown = true;
-	fprintf(stderr, "\r%s %5.1f %%", progress.what, done * 100.0 / total);
+	for (i = 0; i < BAR; i++)
+		bar[i] = i < done * 1.0 / total * BAR ? '#' : '.';
+	bar[BAR] = '\0';
+	fprintf(stderr, "\r%s [%s] %5.1f %%", progress.what, bar, done * 100.0 / total);
 }
 
 void progress_hide(void)

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qcowctl detach: remove devices. */
 #include <string.h>
+#include <unistd.h>
 
 #include "dm.h"
+#include "exclude.h"
+#include "job.h"
 #include "say.h"
 #include "verbs.h"
 
@@ -20,6 +23,47 @@ static const struct option_spec options[] = {
 	{},
 };
 
+/* A job that was on goes with its device. */
+static void tell_of_job(const struct dm_device *device)
+{
+	struct job job;
+
+	if (job_parse(device->status, &job) && job_is_on(&job))
+		say("%s: its %s job ended with it, unfinished; the images are sound as they are",
+		    device->name, job.kind);
+}
+
+/* Remove one that no other qcowctl works on. */
+static int detach_one(struct dm_device *device, enum dm_detach_how how)
+{
+	int lock = exclude_others(device, "detach", false), ret = -1;
+
+	if (lock < 0)
+		return -1;
+	/* It may have changed until now. */
+	if (!dm_device_again(device))
+		ret = dm_detach(device, how);
+	if (!ret && how != DETACH_LAZY)
+		tell_of_job(device);
+	close(lock);
+	return ret;
+}
+
+/* The same, if it is free. Says nothing if not. */
+static bool try_detach_one(const struct dm_device *device)
+{
+	int lock = exclude_others(device, "detach", true);
+	bool gone;
+
+	if (lock < 0)
+		return false;
+	gone = dm_try_detach(device);
+	if (gone)
+		tell_of_job(device);
+	close(lock);
+	return gone;
+}
+
 /*
  * One may use another (an image on a filesystem of it): take what is free until
  * nothing more is, and only then wait, or say who is in the way.
@@ -36,13 +80,13 @@ static int detach_all(enum dm_detach_how how)
 	while (progress) {
 		progress = false;
 		for (i = 0; i < nr; i++)
-			if (devices[i].name && dm_try_detach(&devices[i])) {
+			if (devices[i].name && try_detach_one(&devices[i])) {
 				dm_device_clear(&devices[i]);
 				progress = true;
 			}
 	}
 	for (i = 0; i < nr; i++)
-		if (devices[i].name && dm_detach(&devices[i], how))
+		if (devices[i].name && detach_one(&devices[i], how))
 			status = STATUS_FAILED;
 	dm_devices_free(devices, nr);
 	return status;
@@ -68,7 +112,7 @@ static int run(const struct args *args)
 			status = STATUS_FAILED;
 			continue;
 		}
-		if (dm_detach(&device, how))
+		if (detach_one(&device, how))
 			status = STATUS_FAILED;
 		dm_device_clear(&device);
 	}

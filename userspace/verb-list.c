@@ -5,6 +5,7 @@
 
 #include "columns.h"
 #include "dm.h"
+#include "job.h"
 #include "say.h"
 #include "table.h"
 #include "verbs.h"
@@ -15,7 +16,7 @@ enum {
 
 static const struct option_spec options[] = {
 	{'o', "output", "COLUMNS", "columns, separated by commas; +COLUMNS adds to the usual",
-	 "NAME SIZE MODE LAYERS IMAGE BASE PATH FORMAT MAJ:MIN OPEN STATE UUID EVENTS"},
+	 "NAME SIZE MODE LAYERS IMAGE BASE PATH FORMAT MAJ:MIN OPEN STATE UUID EVENTS JOB"},
 	{'n', "noheadings", NULL, "no heading", NULL},
 	{'b', "bytes", NULL, "sizes in bytes", NULL},
 	{OPT_RAW, "raw", NULL, "columns separated by one space, for scripts", NULL},
@@ -37,6 +38,7 @@ enum {
 	STATE,
 	UUID,
 	EVENTS,
+	JOB,
 };
 
 static const struct column columns[] = {
@@ -54,6 +56,7 @@ static const struct column columns[] = {
 		   false},
 	[UUID] = {"UUID", "device-mapper's uuid", COLUMN_TEXT, false},
 	[EVENTS] = {"EVENTS", "events so far", COLUMN_NUMBER, false},
+	[JOB] = {"JOB", "commit or stream, and how far it is", COLUMN_TEXT, true},
 	{},
 };
 
@@ -85,7 +88,8 @@ static void add_chain(struct columns *list, const char *params)
 static void add_device(struct columns *list, const struct dm_device *device)
 {
 	char *path = dm_path(device->name);
-	char *number = xasprintf("%u:%u", device->major, device->minor);
+	char *number = xasprintf("%u:%u", device->major, device->minor), *text;
+	struct job job;
 
 	columns_row(list);
 	columns_set_text(list, NAME, device->name);
@@ -99,6 +103,10 @@ static void add_device(struct columns *list, const struct dm_device *device)
 		columns_set_number(list, SIZE, device->sectors << 9);
 		add_chain(list, device->table);
 	}
+	text = job_parse(device->status, &job) ? job_short(&job) : NULL;
+	if (text)
+		columns_set_text(list, JOB, text);
+	free(text);
 	free(path);
 	free(number);
 }
@@ -134,7 +142,7 @@ const struct verb verb_list = {
 	.summary = "Show the devices",
 	.description =
 		"Columns: NAME SIZE MODE LAYERS IMAGE BASE PATH FORMAT MAJ:MIN OPEN STATE UUID\n"
-		"EVENTS; the first six are the usual ones.",
+		"EVENTS JOB; the first six and the last are the usual ones.",
 	.options = options,
 	.run = run,
 };

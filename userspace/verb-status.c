@@ -7,6 +7,7 @@
 
 #include "dm.h"
 #include "escape.h"
+#include "job.h"
 #include "json.h"
 #include "say.h"
 #include "size.h"
@@ -81,6 +82,7 @@ static void print_json(const struct dm_device *device, const struct table *table
 	struct json_object *object = json_object_new_object();
 	char *path = dm_path(device->name);
 	char *number = xasprintf("%u:%u", device->major, device->minor);
+	struct job job;
 
 	json_object_object_add(object, "name", json_text(device->name));
 	json_object_object_add(object, "path", json_text(path));
@@ -96,6 +98,8 @@ static void print_json(const struct dm_device *device, const struct table *table
 	json_object_object_add(object, "mode", table->mode ? json_text(table->mode) : NULL);
 	json_object_object_add(object, "layers", layers_json(table));
 	json_object_object_add(object, "options", options_json(table));
+	json_object_object_add(object, "job",
+			       job_parse(device->status, &job) ? job_json(&job) : NULL);
 	json_object_object_add(object, "status", info_json(words, nr));
 	json_print(object);
 	free(path);
@@ -124,7 +128,8 @@ static bool in_words(const char *list, const char *word, size_t len)
 /* Which line a word goes to; ARRAY_SIZE(groups): the last one. -1: shown elsewhere. */
 static int group_of(const char *word)
 {
-	static const char shown[] = "mode layers size";
+	static const char shown[] =
+		"mode layers size job job_state job_done job_total job_moved job_rate job_error";
 	char *key = xstrndup(word, strcspn(word, "="));
 	size_t len = strlen(key), nr = sizeof(groups) / sizeof(groups[0]), i;
 
@@ -180,6 +185,18 @@ static void print_mode(char **words, size_t nr)
 				printf("  mode       %s\n", modes[m].meaning);
 }
 
+static void print_job(const char *status)
+{
+	struct job job;
+	char *text;
+
+	if (!job_parse(status, &job))
+		return;
+	text = job_sentence(&job);
+	printf("  job        %s\n", text);
+	free(text);
+}
+
 static void print_text(const struct dm_device *device, const struct table *table, char **words,
 		       size_t nr)
 {
@@ -195,6 +212,7 @@ static void print_text(const struct dm_device *device, const struct table *table
 	if (!device->table)
 		printf("  no table: attaching did not finish\n");
 	print_mode(words, nr);
+	print_job(device->status);
 	printf("  layers     %zu, the top first\n", table->nr_layers);
 	for (i = table->nr_layers; i--;) {
 		printf("  %8zu   %-5s ", i, table->format[i]);
