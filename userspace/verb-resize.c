@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* qcowctl resize: make the disk of an image that is not attached larger or smaller. */
+/* qcowctl resize: make the disk of a device larger, or that of an image larger or smaller. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "disk.h"
 #include "image/resize.h"
+#include "live.h"
 #include "offline.h"
 #include "say.h"
 #include "size.h"
@@ -77,6 +80,77 @@ static int resize(const struct args *args, struct walk *walk)
 	return ret;
 }
 
+/* Suspend, let the image grow, load a table that is as long, resume. */
+static int grow(struct live *live, u64 sectors)
+{
+	char *message = xasprintf("resize %llu", sectors);
+	bool grown;
+	int err;
+
+	if (live_hold()) {
+		free(message);
+		return -1;
+	}
+	err = live_suspend(live, false);
+	if (!err)
+		err = live_message(live, message);
+	grown = !err;
+	if (!err)
+		err = live_load(live, live->device.table, sectors);
+	if (live_resume(live)) {
+		live_recover(live, sectors);
+		err = live->err;
+	}
+	live_release();
+	free(message);
+	if (!err)
+		return 0;
+	live_explain(live);
+	if (grown)
+		say("%s: the image has grown, and the device may not have; resize it again, or "
+		    "attach it again",
+		    live->device.name);
+	return -1;
+}
+
+static int resize_device(const struct args *args, struct live *live)
+{
+	const char *name = live->device.name;
+	u64 now = live->device.sectors << Q2_SECTOR_BITS, size;
+	char *pause;
+
+	if (live_writable(live) || live_no_job(live))
+		return -1;
+	if (new_size(args->word[1], now, &size))
+		return say("%s: \"%s\" makes no possible size of %llu bytes", name, args->word[1],
+			   now);
+	if (size < now)
+		return say("%s would become smaller, and this is not served on devices: detach it "
+			   "first, and give the image and --shrink",
+			   name);
+	if (size == now) {
+		printf("%s: is %llu bytes large already\n", name, size);
+		return 0;
+	}
+	if (grow(live, size >> Q2_SECTOR_BITS))
+		return -1;
+	pause = live_pause(live);
+	printf("%s: %llu bytes now, paused for %s\n", name, size, pause);
+	free(pause);
+	return 0;
+}
+
+static int run_device(const struct args *args)
+{
+	struct live live;
+	int ret = live_open(args->word[0], args->verb->name, &live);
+
+	if (!ret)
+		ret = resize_device(args, &live);
+	live_close(&live);
+	return ret ? STATUS_FAILED : STATUS_DONE;
+}
+
 static int run(const struct args *args)
 {
 	struct walk_options how = {
@@ -91,8 +165,8 @@ static int run(const struct args *args)
 
 	if (size_parse(size + (*size == '+' || *size == '-'), &bytes))
 		return usage_error(args->verb, "resize: \"%s\" is no size", size);
-	if (offline_only(args->word[0]))
-		return STATUS_FAILED;
+	if (is_attached(args->word[0]))
+		return run_device(args);
 	how.policy = policy_new(args, OPT_ALLOW);
 	if (!how.policy)
 		return STATUS_FAILED;
@@ -106,12 +180,12 @@ static int run(const struct args *args)
 
 const struct verb verb_resize = {
 	.name = "resize",
-	.arguments = "IMAGE [+|-]SIZE",
-	.summary = "Make the disk of an image larger or smaller",
-	.description = "With + or - SIZE is what is added or taken away. New bytes read zeroes.\n"
-		       "IMAGE must not be in use.",
+	.arguments = "NAME|IMAGE [+|-]SIZE",
+	.summary = "Make the disk of a device or an image larger or smaller",
+	.description = "With + or - SIZE is what is added or taken away. New bytes read zeroes. A\n"
+		       "device that is in use can grow; only an image that is not can shrink.",
 	.options = options,
-	.complete = "file",
+	.complete = "either",
 	.least = 2,
 	.most = 2,
 	.minus = true,
