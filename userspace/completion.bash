@@ -2,11 +2,17 @@
 # shellcheck shell=bash
 # bash completion for qcowctl: it asks the program itself (qcowctl --complete), so the two cannot differ.
 
-# _qcowctl_offer KIND WORD: KIND as in struct option_spec: file, directory, device, or the words.
+# _qcowctl_offer KIND WORD: KIND as in struct option_spec: file, directory, device, either, or the words.
 _qcowctl_offer() {
 	case $1 in
 	file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
 	directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
+	either)
+		local files
+		_qcowctl_offer file "$2"
+		files=("${COMPREPLY[@]}")
+		_qcowctl_offer device "$2"
+		COMPREPLY+=("${files[@]}") ;;
 	device) _qcowctl_offer "$(qcowctl list -n --raw -o NAME 2>/dev/null) " "$2" ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2") ;;
 	esac
@@ -32,6 +38,8 @@ _qcowctl() {
 	done < <(qcowctl --complete 2>/dev/null | tr '\t' '\037')
 	if ((COMP_CWORD == 1)); then
 		_qcowctl_offer "$verbs --help --version" "$word"
+	elif [ "$before" = --internal ]; then
+		_qcowctl_offer 'create apply delete list' "$word"
 	elif [[ $word == -* ]]; then
 		_qcowctl_offer "$options" "$word"
 	else

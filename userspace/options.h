@@ -22,7 +22,8 @@
  * @help: one or two lines; NULL: known, so that it can be refused by name, but not
  *        shown
  * @complete: how a shell completes the value: "file", "directory", "device",
- *            or the words themselves, separated by spaces; NULL: not at all
+ *            "either" (device or file), or the words themselves, separated by spaces; NULL: not at
+ * all
  */
 struct option_spec {
 	int key;

@@ -11,8 +11,9 @@
 #include "verbs.h"
 
 static const struct verb *const verbs[] = {
-	&verb_create, &verb_info,   &verb_check,    &verb_map,	  &verb_attach, &verb_detach,
-	&verb_list,   &verb_status, &verb_snapshot, &verb_resize, &verb_rebase,
+	&verb_create, &verb_info, &verb_check,	&verb_map,	&verb_attach,
+	&verb_detach, &verb_list, &verb_status, &verb_snapshot, &verb_commit,
+	&verb_stream, &verb_job,  &verb_resize, &verb_rebase,
 };
 
 #define NR_VERBS (sizeof(verbs) / sizeof(verbs[0]))

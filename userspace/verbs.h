@@ -7,14 +7,17 @@
 
 extern const struct verb verb_attach;
 extern const struct verb verb_check;
+extern const struct verb verb_commit;
 extern const struct verb verb_create;
 extern const struct verb verb_detach;
 extern const struct verb verb_info;
+extern const struct verb verb_job;
 extern const struct verb verb_list;
 extern const struct verb verb_map;
 extern const struct verb verb_rebase;
 extern const struct verb verb_resize;
 extern const struct verb verb_snapshot;
 extern const struct verb verb_status;
+extern const struct verb verb_stream;
 
 #endif

@@ -16,7 +16,7 @@ status 0 qcowctl --complete
 cp out complete
 
 verbs=$(awk -F '\t' '$2 == "verb" { print $1 }' complete)
-want "verbs" "create info check map attach detach list status snapshot resize rebase" "$(xargs <<<"$verbs")"
+want "verbs" "create info check map attach detach list status snapshot commit stream job resize rebase" "$(xargs <<<"$verbs")"
 for verb in $verbs; do
 	grep -q "^  $verb " help || fail "$verb is not in the help"
 	grep -q "^\.SS $verb\$" "$manual" || fail "$verb is not in the manual"
@@ -41,7 +41,7 @@ for verb in $verbs; do
 	# nothing in a help line is wider than a terminal
 	[ "$(wc -L <help.verb)" -le 90 ] || fail "the help of $verb is wide"
 done
-for verb in info check map attach status; do
+for verb in info check map attach status commit stream job; do
 	usage=2
 	[ $verb != check ] || usage=1
 	status $usage qcowctl $verb
@@ -52,6 +52,19 @@ status 2 qcowctl list a
 status 2 qcowctl detach
 status 2 qcowctl detach --all a
 status 2 qcowctl list -o NAME,NONSENSE
+status 2 qcowctl snapshot a
+status 2 qcowctl snapshot a b c
+status 2 qcowctl snapshot -J a b
+status 2 qcowctl snapshot -o cluster_size=3 a b
+status 2 qcowctl snapshot -o size=1M a b
+status 2 qcowctl snapshot --internal -o cluster_size=64k create a b
+for verb in commit stream; do
+	status 2 qcowctl $verb --rate much a
+	status 2 qcowctl $verb -b --delete a
+done
+status 2 qcowctl job --rate much a
+status 2 qcowctl job --cancel --wait a
+status 2 qcowctl job -J --wait a
 
 # an answer that could not be written is no success
 qcowctl create image 1M
@@ -76,7 +89,7 @@ completes() {
 	_qcowctl
 	want "completion of $*" "$expected" "${COMPREPLY[*]}"
 }
-completes 'create check' c
+completes 'create check commit' c
 completes '--version' --v
 completes '--backing-format' attach --ba
 completes 'qcow2' attach -f q
@@ -85,3 +98,6 @@ completes 'image' info im
 completes 'leaks' check -r l
 completes 'STATE' list -o STA
 completes '' list x
+completes 'image' commit --base im
+completes 'apply' snapshot --internal ap
+completes 'image' snapshot --internal apply im

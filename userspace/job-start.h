@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What commit and stream have in common: start a job, see it through, tidy up. */
+#ifndef QCOWCTL_JOB_START_H
+#define QCOWCTL_JOB_START_H
+
+#include "live.h"
+#include "options.h"
+
+enum {
+	OPT_JOB_RATE = OPT_LONG,
+	OPT_JOB_DELETE,
+	OPT_JOB_OWN /* keys of a verb's own start here */
+};
+
+/* Their options, for a verb's list. */
+#define JOB_OPTIONS                                                                                \
+	{OPT_JOB_RATE, "rate", "SIZE", "most bytes copied a second; 0: no limit", NULL},           \
+		{'b', "background", NULL, "return at once; the job goes on in the kernel", NULL},  \
+	{                                                                                          \
+		OPT_JOB_DELETE, "delete", NULL, "remove the files that are no longer needed", NULL \
+	}
+
+/* Judge them. Return: 0, or the exit status of a usage error. */
+int job_check_options(const struct args *args);
+
+/**
+ * job_start() - start a job and, in the foreground, wait for its end
+ * @args: options
+ * @live: device; its lock is dropped once the job is on
+ * @message: what starts it, without the rate
+ * @first: lowest layer that is not needed when it is done
+ * @nr: how many, from there up
+ *
+ * Return: the exit status.
+ */
+int job_start(const struct args *args, struct live *live, const char *message, size_t first,
+	      size_t nr);
+
+#endif
