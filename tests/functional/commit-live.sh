@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shows: commit merges any range of a chain in use: the top, the middle, into qcow2 and raw, into a shorter base; the disk shows the same, the chain is shorter on disk, too, and the files that are left over are named, or removed
+# needs: vm 6.12 (6.1 7.2) timeout 600
+
+layers() { qcowctl status -J disk | jq -r '.layers[].path' | sed "s|^$T/||" | xargs; }
+no() {
+	local regex=$1 rc=0
+	shift
+	"$@" >"$T/out" 2>"$T/said" || rc=$?
+	cat "$T/said"
+	want "status of $*" 1 $rc
+	want "sentences of $*" 1 "$(wc -l <"$T/said")"
+	grep -qE -- "$regex" "$T/said" || fail "it does not say '$regex': $*"
+}
+
+# make_chain BASE-FORMAT BASE-SIZE: base l1 l2 l3, attached, with something in each
+make_chain() {
+	local i
+	rm -rf "${T:?}"/*
+	mkdir -p "$T/else"
+	if [ "$1" = raw ]; then truncate -s "$2" "$T/base"; else qcowctl create "$T/base" "$2"; fi
+	fill "$T/data" 0 2M
+	qemu-io -f "$1" -c "write -q -s $T/data 64k 2M" "$T/base"
+	qcowctl create -b base -F "$1" "$T/l1" 16M
+	qcowctl attach -n disk "$T/l1"
+	for i in 2 3; do
+		"$BIN/churn" /dev/mapper/disk "$T/model" $i 150 2
+		[ $i != 3 ] || qcowctl snapshot -o extended_l2=off disk "$T/else/l3"
+		[ $i = 3 ] || qcowctl snapshot disk "$T/l2"
+	done
+	"$BIN/churn" /dev/mapper/disk "$T/model" 4 150 2
+	want chain "base l1 l2 else/l3" "$(layers)"
+}
+
+# merge EXPECTED-LAYERS EXPECTED-UNNEEDED OPTION...: under load
+merge() {
+	local expected=$1 unneeded=$2 churn
+	shift 2
+	"$BIN/churn" /dev/mapper/disk "$T/model" 5 600 4 &
+	churn=$!
+	run qcowctl commit "$@" disk >"$T/out"
+	cat "$T/out"
+	grep -qE '^disk: commit done, .* copied$' "$T/out" || fail "the end is not told"
+	want "unneeded" "$unneeded" "$(sed -n "s|^no longer needed: $T/||p" "$T/out" | sort | xargs)"
+	want "chain" "$expected" "$(layers)"
+	want "job" "commit done" "$(qcowctl job -J disk | jq -r '"\(.type) \(.state)"')"
+	wait $churn || fail "churn"
+	same_as disk "$T/model"
+	qcowctl detach disk
+	# shellcheck disable=SC2086
+	set -- $expected
+	local top=${!#} format=qcow2
+	[ $# -gt 1 ] || format=$BASE
+	if [ $format = qcow2 ]; then
+		want "chain by qemu-img" $# "$(qemu-img info --backing-chain --output=json "$T/$top" | jq length)"
+	fi
+	qemu-img compare -f $format -F raw "$T/$top" "$T/model" || fail "qemu-img reads something else"
+	for layer; do
+		[[ $layer = base && $BASE = raw ]] || qemu-img check -q "$T/$layer" || fail "qemu-img check $layer"
+	done
+}
+
+for BASE in qcow2 raw; do
+	make_chain $BASE 16M
+	merge base 'else/l3 l1 l2'
+	make_chain $BASE 6M
+	merge 'base' 'else/l3 l1 l2' --base "$T/base"
+	make_chain $BASE 6M
+	merge 'base l2 else/l3' 'l1' --top 1
+	make_chain $BASE 16M
+	merge 'base else/l3' 'l1 l2' --top "$T/l2" --base 0
+	want "name of the new backing file" "$T/base $BASE" \
+		"$(qemu-img info --output=json "$T/else/l3" | jq -r '"\(."backing-filename") \(."backing-filename-format")"')"
+	make_chain $BASE 16M
+	merge 'base l1' 'else/l3 l2' --base 1
+	want "name of the backing file" "base $BASE" \
+		"$(qemu-img info --output=json "$T/l1" | jq -r '"\(."backing-filename") \(."backing-filename-format")"')"
+done
+
+# relative, and --delete
+make_chain qcow2 16M
+cd "$T"
+qcowctl commit --top l1 --delete disk >out
+cat out
+want removed "$T/l1" "$(sed -n 's/^removed: //p' out)"
+[ ! -e l1 ] || fail "l1 is still there"
+want "name of the new backing file" base "$(qemu-img info -U --output=json l2 | jq -r '."backing-filename"')"
+same_as disk model
+# refused
+no 'not in the chain of disk' qcowctl commit --base "$T/data" disk
+no 'has no layer 7' qcowctl commit --base 7 disk
+no 'does not lie below' qcowctl commit --top 1 --base 1 disk
+no 'does not lie below' qcowctl commit --top 1 --base 2 disk
+no 'nothing below it' qcowctl commit --top 0 disk
+qcowctl create -b base -F qcow2 other
+qcowctl attach -r other
+no 'in use|use' qcowctl commit disk
+want chain "base l2 else/l3" "$(layers)"
+qcowctl detach other
+qcowctl detach disk
+
+# a base that another device reads cannot be merged into; a mounted file system does not mind a merge
+qcowctl create fs1 64M
+qcowctl attach fs1 -n disk
+mkfs.ext4 -q /dev/mapper/disk
+mkdir mnt
+mount /dev/mapper/disk mnt
+for i in 1 2 3; do
+	dd if=/dev/urandom of=mnt/$i bs=1M count=4 status=none
+	sync
+	qcowctl snapshot disk "$T/fs1-$i"
+done
+dd if=/dev/urandom of=mnt/4 bs=1M count=4 status=none
+sums=$(cat mnt/? | sha256sum)
+qcowctl commit --delete disk
+echo 3 >/proc/sys/vm/drop_caches
+want "files" "$sums" "$(cat mnt/? | sha256sum)"
+want chain fs1 "$(layers)"
+umount mnt
+qcowctl detach disk
+want "left over" "fs1" "$(ls | grep ^fs1 | xargs)"
+expected qcow2 fs1 raw
+e2fsck -fn raw || fail "e2fsck"

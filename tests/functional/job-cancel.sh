@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shows: a job is looked at, slowed down, waited for and cancelled, by command and by signal, within a second; what it leaves is a chain that shows the same, and starting again ends it; nothing else changes the chain meanwhile; each change of state is an event
+# needs: vm 6.12 (6.1 7.2) timeout 600
+
+layers() { qcowctl status -J disk | jq -r '.layers[].path' | sed "s|^$T/||" | xargs; }
+job() { qcowctl job -J disk | jq -r ".$1"; }
+no() {
+	local regex=$1 rc=0
+	shift
+	"$@" >"$T/out" 2>"$T/said" || rc=$?
+	cat "$T/said"
+	want "status of $*" 1 $rc
+	grep -qE -- "$regex" "$T/said" || fail "it does not say '$regex': $*"
+}
+# settled: the disk shows what it should, and the chain on disk is sound, or leaky while it is in use
+settled() {
+	local image rc
+	same_as disk "$T/model"
+	for image in $(layers); do
+		rc=0
+		qemu-img check -U "$T/$image" >"$T/out" || rc=$?
+		((rc == 0 || rc == 3)) || fail "qemu-img check $image: $(tail -n 5 "$T/out")"
+	done
+}
+
+for verb in commit stream; do
+	rm -f "$T"/*
+	qcowctl create "$T/base" 128M
+	qemu-io -f qcow2 -c 'write -q -P 9 0 48M' "$T/base"
+	qcowctl create -b base -F qcow2 "$T/top"
+	qcowctl attach -n disk "$T/top"
+	want "without a job" "disk: no job" "$(qcowctl job disk)"
+	want "without a job" "null disk" "$(job 'type') $(job device)"
+	no 'no job is on' qcowctl job --cancel disk
+	qcowctl job --wait disk
+	# more than all that is cut below can copy, however slow the machine
+	"$BIN/stamp" 1 $((48 << 20)) | dd of=/dev/mapper/disk bs=1M seek=40 iflag=fullblock oflag=direct status=none
+	dd if=/dev/mapper/disk of="$T/model" bs=1M iflag=direct status=none
+
+	# in the background, slowly
+	events=$(dmsetup info -c --noheadings -o events disk)
+	run qcowctl $verb -b --rate 128K disk
+	want "job" "$verb running 131072 134217728" "$(job type) $(job state) $(job speed) $(job len)"
+	run qcowctl list
+	run qcowctl status disk
+	run qcowctl job disk
+	qcowctl job disk | grep -qE "^disk: $verb, running: [0-9.]+ % of 128 MiB looked at, .* copied, at most 128 KiB/s\$" ||
+		fail "the job is not told of"
+	want "list" "$verb" "$(qcowctl list -n -o JOB | cut -d ' ' -f 1)"
+	want "status" "$verb" "$(qcowctl status -J disk | jq -r .job.type)"
+	qcowctl status disk | grep -q "^  job  *$verb, running: " || fail "status does not tell of the job"
+	for other in "snapshot disk $T/new" 'resize disk +1M' 'commit disk' 'stream disk' 'snapshot --internal create disk x'; do
+		# shellcheck disable=SC2086
+		no "a $verb job is on" qcowctl $other
+	done
+	[ ! -e "$T/new" ] || fail "an overlay is left"
+
+	# cancelled
+	start=$EPOCHREALTIME
+	qcowctl job --cancel disk
+	took=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
+	echo "cancelled after $took ms"
+	((took < 3000)) || fail "cancelling took $took ms"
+	want "state" cancelled "$(job state)"
+	want "chain" "base top" "$(layers)"
+	[ "$(dmsetup info -c --noheadings -o events disk)" -gt "$events" ] || fail "no event"
+	no 'no job is on' qcowctl job --cancel disk
+	no 'was cancelled' qcowctl job --wait disk
+	no 'no job is on' qcowctl job --rate 5M disk
+	settled
+
+	# by a signal, in the foreground
+	rc=0
+	qcowctl $verb --rate 128K disk >"$T/out" 2>"$T/said" &
+	pid=$!
+	until [ "$(job state)" = running ]; do sleep 0.1; done
+	kill -TERM $pid
+	wait $pid || rc=$?
+	cat "$T/said"
+	want "status after SIGTERM" 1 $rc
+	grep -q "the $verb job was cancelled" "$T/said" || fail "it does not say so"
+	want "state" cancelled "$(job state)"
+	settled
+
+	# it dies: the job does not
+	qcowctl $verb --rate 128K disk &
+	pid=$!
+	until [ "$(job state)" = running ]; do sleep 0.1; done
+	kill -KILL $pid
+	wait $pid || true
+	sleep 0.3
+	want "state without the program" running "$(job state)"
+	# somebody waits; it gets faster; it ends
+	qcowctl job --wait disk &
+	pid=$!
+	qcowctl job --rate 0 disk
+	wait $pid || fail "waiting"
+	want "state" "done" "$(job state)"
+	qcowctl job disk | grep -qE "^disk: $verb, done: .* copied\$" || fail "the end is not told"
+	want "list" "-" "$(qcowctl list -n -o JOB | xargs)"
+	if [ $verb = commit ]; then want "chain" base "$(layers)"; else want "chain" top "$(layers)"; fi
+	settled
+
+	# detached while it is on
+	qcowctl snapshot disk "$T/over"
+	"$BIN/stamp" 2 $((40 << 20)) | dd of=/dev/mapper/disk bs=1M seek=4 iflag=fullblock oflag=direct status=none
+	dd if=/dev/mapper/disk of="$T/model" bs=1M iflag=direct status=none
+	qcowctl $verb -b --rate 128K disk
+	qcowctl detach disk 2>"$T/said"
+	cat "$T/said"
+	grep -q "its $verb job ended with it" "$T/said" || fail "nothing is said of the job"
+	qemu-img check "$T/over" || fail "qemu-img check"
+	qemu-img compare -f qcow2 -F raw "$T/over" "$T/model" || fail "the chain shows something else"
+	qcowctl attach -n disk "$T/over"
+	qcowctl $verb --delete disk
+	settled
+	qcowctl detach disk
+done

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shows: stream pulls a chain in use up into any of its layers, from any base or all of it: the disk shows the same, alone in the end; what lay between is not written; compressed clusters are expanded
+# needs: vm 6.12 (6.1 7.2) timeout 600
+
+layers() { qcowctl status -J disk | jq -r '.layers[].path' | sed "s|^$T/||" | xargs; }
+no() {
+	local regex=$1 rc=0
+	shift
+	"$@" >"$T/out" 2>"$T/said" || rc=$?
+	cat "$T/said"
+	want "status of $*" 1 $rc
+	grep -qE -- "$regex" "$T/said" || fail "it does not say '$regex': $*"
+}
+
+# base (compressed) l1 l2 l3, attached
+make_chain() {
+	local i
+	rm -f "$T"/*
+	truncate -s 12M "$T/data"
+	fill "$T/data" 1M 6M
+	qemu-img convert -c -f raw -O qcow2 "$T/data" "$T/base"
+	qcowctl create -b base -F qcow2 "$T/l1" 16M
+	qcowctl attach -n disk "$T/l1"
+	for i in 2 3; do
+		"$BIN/churn" /dev/mapper/disk "$T/model" $i 150 2
+		qcowctl snapshot disk "$T/l$i"
+	done
+	"$BIN/churn" /dev/mapper/disk "$T/model" 4 150 2
+	want chain "base l1 l2 l3" "$(layers)"
+}
+
+# pull EXPECTED-LAYERS EXPECTED-UNNEEDED OPTION...: under load
+pull() {
+	local expected=$1 unneeded=$2 churn file sums
+	shift 2
+	sums=$(cd "$T" && sha256sum base $unneeded)
+	"$BIN/churn" /dev/mapper/disk "$T/model" 5 600 4 &
+	churn=$!
+	run qcowctl stream "$@" disk >"$T/out"
+	cat "$T/out"
+	grep -qE '^disk: stream done, .* copied$' "$T/out" || fail "the end is not told"
+	want "unneeded" "$unneeded" "$(sed -n "s|^no longer needed: $T/||p" "$T/out" | sort | xargs)"
+	want "chain" "$expected" "$(layers)"
+	wait $churn || fail "churn"
+	same_as disk "$T/model"
+	qcowctl detach disk
+	want "what lies between" "$sums" "$(cd "$T" && sha256sum base $unneeded)"
+	# shellcheck disable=SC2086
+	set -- $expected
+	want "chain by qemu-img" $# "$(qemu-img info --backing-chain --output=json "$T/${!#}" | jq length)"
+	qemu-img compare -f qcow2 -F raw "$T/${!#}" "$T/model" || fail "qemu-img reads something else"
+	for file; do
+		qemu-img check -q "$T/$file" || fail "qemu-img check $file"
+	done
+}
+
+make_chain
+pull l3 'base l1 l2'
+make_chain
+pull 'base l3' 'l1 l2' --base 0
+make_chain
+pull 'base l1 l3' 'l2' --base "$T/l1" --into "$T/l3"
+make_chain
+pull 'l2 l3' 'base l1' --into 2
+make_chain
+pull 'base l2 l3' 'l1' --into 2 --base 0
+
+make_chain
+no 'nothing to pull up' qcowctl stream --base 2 disk
+no 'nothing to pull up' qcowctl stream --into 0 disk
+no 'does not lie below' qcowctl stream --base 2 --into 1 disk
+no 'not in the chain' qcowctl stream --base "$T/data" disk
+# one that another device reads is not removed
+qcowctl attach -r "$T/base"
+no 'base is in use' qcowctl stream --delete disk
+want "removed" "$T/l1 $T/l2" "$(sed -n 's/^removed: //p' "$T/out" | sort | xargs)"
+want "left" "base l3" "$(cd "$T" && ls -d base l? | xargs)"
+qcowctl detach base
+same_as disk "$T/model"
+qcowctl detach disk
