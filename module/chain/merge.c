@@ -315,13 +315,18 @@ static int grow_image(struct q2_merge *m, u64 size, struct q2_err *err)
 static int grow_raw(struct q2_merge *m, u64 size, struct q2_err *err)
 {
 	struct q2_file *file = into_layer(m)->file;
+	int ret;
 
 	if (size > file->limit)
 		return q2_err_set(err, ENOSPC,
 				  "%s: has %llu bytes, and %llu are to be merged into it",
 				  file->name, file->limit, size);
 	memset(m->buf, 0, Q2_SECTOR_SIZE);
-	return write_raw(m, size - Q2_SECTOR_SIZE, Q2_SECTOR_SIZE, m->buf);
+	ret = write_raw(m, size - Q2_SECTOR_SIZE, Q2_SECTOR_SIZE, m->buf);
+	/* Who builds another chain of it goes by this. */
+	if (!ret && file->size < size)
+		WRITE_ONCE(file->size, size);
+	return ret;
 }
 
 int q2_merge_begin(struct q2_merge *m, struct q2_err *err)

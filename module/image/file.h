@@ -43,7 +43,7 @@ struct q2_file_ops {
  * struct q2_file - one open file; a backend embeds it
  * @ops: never NULL
  * @name: what to call it in a sentence; lives as long as the file
- * @size: bytes when it was opened
+ * @size: bytes when it was opened, or made longer on purpose
  * @limit: bytes it may grow to; a block device's size, else Q2_MAX_OFFSET
  * @align: offsets and lengths of writes must be multiples of it; 0: any will do
  * @grows: what lies beyond @size reads zeroes until it is written
