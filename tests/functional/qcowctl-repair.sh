@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: check -r refuses what is attached and mends images on block devices; create gives storage on devices full of old bytes
-# needs: vm
+# needs: vm 6.12 (6.1 7.2)
 
 cd "$T"
 run qcowctl create base 4M
