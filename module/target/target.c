@@ -294,8 +294,9 @@ static void q2_presuspend(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
-	q2_job_hold(&t->job);
+	/* In this order: the job may wait for a range whose holder waits for room. */
 	q2_disk_presuspend(t->disk);
+	q2_job_hold(&t->job);
 }
 
 static void q2_presuspend_undo(struct dm_target *ti)
