@@ -9,5 +9,6 @@ void sim_run(void)
 	run_random();
 	run_faults();
 	run_turns();
+	run_merges();
 	run_threads();
 }

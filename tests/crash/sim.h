@@ -93,5 +93,6 @@ void run_sequences(void);
 void run_space(void);
 void run_threads(void);
 void run_turns(void);
+void run_merges(void);
 
 #endif
