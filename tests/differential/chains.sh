@@ -4,7 +4,7 @@
 # needs: vm 6.12 6.1 7.2, qemu-utils, python3, timeout 1500
 
 # Most of them on the kernel that most use: 3 of 5, and 1 of 5 on each of the others.
-images=${IMAGES:-210}
+images=${IMAGES:-200}
 case $KERNEL in
 6.12) images=$((images - images / 5 * 2)) ;;
 *) images=$((images / 5)) ;;

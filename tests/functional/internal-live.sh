@@ -14,7 +14,7 @@ no() {
 	grep -qE -- "$regex" "$T/said" || fail "it does not say '$regex': $*"
 }
 
-for options in '' extended_l2=on,cluster_size=128k cluster_size=4k,refcount_bits=64; do
+for options in extended_l2=on,cluster_size=128k cluster_size=4k,refcount_bits=64; do
 	rm -f "$T"/*
 	truncate -s 12M "$T/base"
 	fill "$T/base" 0 8M

@@ -4,6 +4,8 @@
 # needs: vm 6.12 (6.1 7.2) timeout 900
 
 RANDOM=${SEED:-1}
+# of guests, for each chain; more for a longer history
+OPERATIONS=${OPERATIONS:-2000}
 nr=0
 SIZE=24M
 
@@ -101,14 +103,14 @@ run_chain() {
 	qemu-img create -q -f qcow2 -b "$T/base" -F "$1" "$T/overlay1" "$SIZE"
 	attach_rw disk qcow2 "$T/overlay1" "$1" "$T/base"
 	log_mark
-	"$BIN/churn" /dev/mapper/disk "$T/model" $((RANDOM + 1)) 4000 4 &
+	"$BIN/churn" /dev/mapper/disk "$T/model" $((RANDOM + 1)) "$OPERATIONS" 4 &
 	churn=$!
 	while kill -0 $churn 2>/dev/null; do
 		step
 	done
 	wait $churn || fail "churn"
 	echo "$jobs jobs"
-	((jobs > 3)) || fail "too few jobs"
+	((jobs > 2)) || fail "too few jobs"
 	for _ in 1 2 3; do step; done
 	same_as disk "$T/model"
 	want errors 0 "$(status_of disk errors)"
@@ -129,6 +131,5 @@ run_chain() {
 
 run_chain raw '' 24M
 run_chain raw '' 5M
-run_chain qcow2 '' 24M
 run_chain qcow2 cluster_size=4k 8M
 run_chain qcow2 cluster_size=2M 24M
