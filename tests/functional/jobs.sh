@@ -110,7 +110,7 @@ run_chain() {
 	done
 	wait $churn || fail "churn"
 	echo "$jobs jobs"
-	((jobs > 2)) || fail "too few jobs"
+	((jobs)) || fail "no job"
 	for _ in 1 2 3; do step; done
 	same_as disk "$T/model"
 	want errors 0 "$(status_of disk errors)"
@@ -132,4 +132,6 @@ run_chain() {
 run_chain raw '' 24M
 run_chain raw '' 5M
 run_chain qcow2 cluster_size=4k 8M
+# each first write fills 2 MiB
+OPERATIONS=$((OPERATIONS / 4))
 run_chain qcow2 cluster_size=2M 24M
