@@ -170,7 +170,7 @@ static int write_into(struct q2_merge *m, u64 guest, u64 len, const u8 *buf)
 /* Write zeroes as data: the first bytes of a range, as many as the buffer has. */
 static int write_zeroes(struct q2_merge *m, u64 guest, u64 len, u64 *done)
 {
-	*done = min(len, (u64)room(m));
+	*done = min_t(u64, len, room(m));
 	memset(m->buf, 0, *done);
 	return write_into(m, guest, *done, m->buf);
 }
@@ -212,7 +212,7 @@ static int copy_extent(struct q2_merge *m, unsigned int layer, const struct q2_e
 {
 	int ret;
 
-	*done = min(ext->len, (u64)room(m));
+	*done = min_t(u64, ext->len, room(m));
 	ret = read_extent(m, layer, ext, *done, m->buf);
 	return ret ? ret : write_into(m, ext->guest, *done, m->buf);
 }

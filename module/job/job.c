@@ -31,6 +31,12 @@ const char *q2_job_state_name(enum q2_job_state state)
 	return names[state];
 }
 
+bool q2_job_running(const struct q2_job *job)
+{
+	/* Pairs with the release in run(): who sees that it has ended sees what it left. */
+	return smp_load_acquire(&job->running);
+}
+
 static void set_state(struct q2_job *job, enum q2_job_state state)
 {
 	if (READ_ONCE(job->state) == state)
@@ -254,7 +260,10 @@ static void run(struct work_struct *work)
 	if (!ret)
 		WRITE_ONCE(job->done, job->total);
 	WRITE_ONCE(job->held, true);
-	/* First this: who sees that it is done may start the next one. */
+	/*
+	 * First this: who sees that it is done may start the next one. Pairs with
+	 * the acquire in q2_job_running().
+	 */
 	smp_store_release(&job->running, false);
 	set_state(job, !ret ? Q2_JOB_DONE : ret == -ECANCELED ? Q2_JOB_CANCELLED : Q2_JOB_FAILED);
 	wake_up_all(&job->wait);
@@ -274,7 +283,7 @@ void q2_job_init(struct q2_job *job, struct q2_disk *disk)
 void q2_job_exit(struct q2_job *job)
 {
 	q2_job_cancel(job);
-	wait_event(job->wait, !smp_load_acquire(&job->running));
+	wait_event(job->wait, !q2_job_running(job));
 	flush_work(&job->work);
 	mutex_destroy(&job->lock);
 }
@@ -297,7 +306,7 @@ static int start(struct q2_job *job, const struct q2_job_params *params, bool su
 	struct q2_disk *disk = job->disk;
 	int ret;
 
-	if (smp_load_acquire(&job->running))
+	if (q2_job_running(job))
 		return q2_err_set(err, EBUSY, "a job is running already");
 	/* The one before may be about to say that it is done. */
 	flush_work(&job->work);
@@ -353,7 +362,7 @@ int q2_job_start(struct q2_job *job, const struct q2_job_params *params, bool su
 
 int q2_job_cancel(struct q2_job *job)
 {
-	if (!smp_load_acquire(&job->running))
+	if (!q2_job_running(job))
 		return -ENOENT;
 	WRITE_ONCE(job->cancel, true);
 	wake_up_all(&job->wait);
@@ -362,7 +371,7 @@ int q2_job_cancel(struct q2_job *job)
 
 int q2_job_rate(struct q2_job *job, unsigned int kib)
 {
-	if (!smp_load_acquire(&job->running))
+	if (!q2_job_running(job))
 		return -ENOENT;
 	WRITE_ONCE(job->budget, job->moved);
 	WRITE_ONCE(job->since, jiffies);
@@ -375,13 +384,13 @@ void q2_job_hold(struct q2_job *job)
 {
 	WRITE_ONCE(job->hold, true);
 	wake_up_all(&job->wait);
-	wait_event(job->wait, READ_ONCE(job->held) || !smp_load_acquire(&job->running));
+	wait_event(job->wait, READ_ONCE(job->held) || !q2_job_running(job));
 }
 
 void q2_job_release(struct q2_job *job)
 {
-	/* In this order: who holds again must not take an old answer for a new one. */
 	WRITE_ONCE(job->held, false);
+	/* After "held": who holds again must not take an old answer for a new one. */
 	smp_store_release(&job->hold, false);
 	wake_up_all(&job->wait);
 }

@@ -134,6 +134,9 @@ void q2_job_exit(struct q2_job *job);
 int q2_job_start(struct q2_job *job, const struct q2_job_params *params, bool suspended,
 		 struct q2_err *err);
 
+/* Is one running, or about to? Any context. */
+bool q2_job_running(const struct q2_job *job);
+
 /* Ask it to end. Return: 0; -ENOENT none runs. */
 int q2_job_cancel(struct q2_job *job);
 

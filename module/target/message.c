@@ -105,15 +105,15 @@ static int check_alone(const struct q2_message *msg, struct q2_err *err)
 {
 	if (!msg->suspended)
 		return q2_err_set(err, EAGAIN, "the device must be suspended for this");
-	if (smp_load_acquire(&msg->job->running))
+	if (q2_job_running(msg->job))
 		return q2_err_set(err, EBUSY, "a job is running; cancel it, or wait");
 	if (!msg->disk->top->img)
 		return q2_err_set(err, EOPNOTSUPP, "a raw image cannot do this");
 	return 0;
 }
 
-static int snapshot(const struct q2_message *msg, unsigned int argc, char **argv,
-		    struct q2_err *err)
+static int change_snapshots(const struct q2_message *msg, unsigned int argc, char **argv,
+			    struct q2_err *err)
 {
 	struct q2_image *img = msg->disk->top->img;
 	u32 sec, nsec;
@@ -140,7 +140,7 @@ static int do_snapshot(const struct q2_message *msg, unsigned int argc, char **a
 		ret = q2_table_decode(argv[2], err);
 	if (ret)
 		return ret;
-	ret = snapshot(msg, argc, argv, err);
+	ret = change_snapshots(msg, argc, argv, err);
 	/* What was the disk's alone is shared now, or another one's. */
 	q2_map_forget_all(msg->disk->map);
 	WRITE_ONCE(chain->layers[chain->top].size, q2_image_size(msg->disk->top->img));
