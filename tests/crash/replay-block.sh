@@ -7,4 +7,4 @@
 # other cuts. More at length: build/crash/crash-replay --seconds N (tests/crash/replay/replay.c).
 "$TOP/tests/deps" tool qemu unit
 make -s -C "$TOP" crash-replay
-"$TOP/build/crash/crash-replay" --seed "${SEED:-1}" --states "${STATES:-2200}" --dir "$T" block "$TOP/tests/crash/replay/boot"
+"$TOP/build/crash/crash-replay" --seed "${SEED:-1}" --states "${STATES:-1500}" --dir "$T" block "$TOP/tests/crash/replay/boot"

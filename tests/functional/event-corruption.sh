@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: a broken table entry fails its own cluster alone, is counted, and fires an event once; the image is not touched
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 7.2 (6.1)
 
 qemu-img create -q -f qcow2 "$T/image" 4M
 fill "$T/data" 0 4M

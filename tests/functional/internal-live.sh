@@ -23,9 +23,9 @@ for options in extended_l2=on,cluster_size=128k cluster_size=4k,refcount_bits=64
 	want "no list" "[]" "$(qcowctl snapshot --internal list -J disk | jq -c .)"
 
 	# what is there when nobody writes is what the snapshot has
-	"$BIN/churn" /dev/mapper/disk "$T/model-1" 5 200 2
+	"$BIN/churn" /dev/mapper/disk "$T/model-1" 5 80 2
 	run qcowctl snapshot --internal create disk 'state 1'
-	"$BIN/churn" /dev/mapper/disk "$T/model-2" 6 200 2
+	"$BIN/churn" /dev/mapper/disk "$T/model-2" 6 80 2
 	run qcowctl snapshot --internal create disk two >"$T/out"
 	cat "$T/out"
 	grep -qxE 'disk: paused for [0-9]+\.[0-9] ms' "$T/out" || fail "the pause is not told"
@@ -55,7 +55,7 @@ for options in extended_l2=on,cluster_size=128k cluster_size=4k,refcount_bits=64
 	qcowctl snapshot --internal apply disk two
 	want "size of the device" $((12 << 20)) "$(blockdev --getsize64 /dev/mapper/disk)"
 	same_as disk "$T/model-2"
-	"$BIN/churn" /dev/mapper/disk "$T/model-4" 8 100 2
+	"$BIN/churn" /dev/mapper/disk "$T/model-4" 8 60 2
 	qcowctl snapshot --internal apply disk larger
 	want "size of the device" $((20 << 20)) "$(blockdev --getsize64 /dev/mapper/disk)"
 	truncate -s 20M "$T/model-3"

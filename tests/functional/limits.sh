@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: the queue limits are right over sectors of 512 and 4096 bytes, for images of small and large clusters
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 7.2 (6.1)
 
 limit() { cat "/sys/dev/block/$(dmsetup info -c --noheadings --separator : -o major,minor "$1")/queue/$2"; }
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: sizes that are no multiple of anything: raw bases, last compressed clusters, headers, files on devices
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 7.2 (6.1)
 
 # a raw base that ends inside a sector, below an overlay that goes on
 fill "$T/odd" 0 1234567

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: qcowctl makes, shows, checks and attaches images on block devices (LVs, 4096-byte blocks too), around stale caches
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 7.2 (6.1)
 
 pool base 12582912
 pool over 12582912

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: suspend, resume and reload go through while many requests are in flight, and no read is lost or wrong
-# needs: vm 6.1 6.12 7.2
+# needs: vm 6.12 7.2 (6.1)
 
 cp "$FIXTURES"/{packed,top}.qcow2 "$FIXTURES/top.expected" "$T/"
 # another chain with the same content, on a block device
