@@ -37,7 +37,7 @@ make_chain() {
 merge() {
 	local expected=$1 unneeded=$2 churn
 	shift 2
-	"$BIN/churn" /dev/mapper/disk "$T/model" 5 250 4 &
+	"$BIN/churn" /dev/mapper/disk "$T/model" 5 120 3 &
 	churn=$!
 	run qcowctl commit "$@" disk >"$T/out"
 	cat "$T/out"

@@ -30,7 +30,7 @@ for options in extended_l2=on,cluster_size=128k cluster_size=4k,refcount_bits=64
 	cat "$T/out"
 	grep -qxE 'disk: paused for [0-9]+\.[0-9] ms' "$T/out" || fail "the pause is not told"
 	# under load
-	"$BIN/churn" /dev/mapper/disk "$T/model-3" 7 800 3 &
+	"$BIN/churn" /dev/mapper/disk "$T/model-3" 7 500 3 &
 	churn=$!
 	for i in 3 4 5; do
 		qcowctl snapshot --internal create disk "busy$i"

@@ -35,7 +35,7 @@ pull() {
 	local expected=$1 unneeded=$2 churn file sums
 	shift 2
 	sums=$(cd "$T" && sha256sum base $unneeded)
-	"$BIN/churn" /dev/mapper/disk "$T/model" 5 250 4 &
+	"$BIN/churn" /dev/mapper/disk "$T/model" 5 120 3 &
 	churn=$!
 	run qcowctl stream "$@" disk >"$T/out"
 	cat "$T/out"
