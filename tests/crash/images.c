@@ -134,26 +134,86 @@ static void load_layer(struct image_set *set, const char *path, bool raw)
 	}
 }
 
+/* Pieces of data, and pieces without. */
+static void write_stamped_raw(const char *path, u64 size)
+{
+	u8 *data = xalloc(size);
+	u64 i;
+
+	for (i = 0; i < size / SECTOR; i++) {
+		if ((i >> 5) % 4 != 3)
+			stamp(data + i * SECTOR, i, V_BASE);
+	}
+	file_write(path, data, size);
+	free(data);
+}
+
+/* A layer of its own kind and size on what is there. */
+static void make_mixed_mid(struct image_set *set, struct rng *rng, unsigned int i, u64 size)
+{
+	static const unsigned int clusters[] = {512, 4096, 16384, 65536};
+	const struct layer *below = &set->layers[set->nr - 1];
+	const char *mid = path_of(set->config, text("mid%u.qcow2", i));
+	struct image_config kind = *set->config;
+	/* Version 2 cannot grow over a longer one, and a commit may want it to. */
+	bool old = below->guest <= size && rng_one_in(rng, 3);
+
+	kind.cluster = clusters[rng_below(rng, 4)];
+	kind.extended = !old && kind.cluster >= 16384 && rng_one_in(rng, 2);
+	qemu_run(true, "qemu-img", "create", "-q", "-f", "qcow2", "-b", below->path, "-F",
+		 below->raw ? "raw" : "qcow2", "-o",
+		 text("compat=%s,cluster_size=%u%s", old ? "0.10" : "1.1", kind.cluster,
+		      kind.extended ? ",extended_l2=on" : ""),
+		 mid, text("%llu", size), NULL);
+	fill(&kind, mid, size, rng, V_MID + i, 8, false);
+	load_layer(set, mid, false);
+}
+
+/* 2/5 to 6/5 of the top's size. */
+static u64 mixed_size(const struct image_config *c, struct rng *rng)
+{
+	u64 size = c->size * (2 + rng_below(rng, 5)) / 5;
+
+	return round_down(size, (u64)SECTOR) + SECTOR * rng_below(rng, 8);
+}
+
+static void make_mixed(struct image_set *set, struct rng *rng)
+{
+	const struct image_config *c = set->config;
+	const char *raw = path_of(c, "base.raw"), *base = path_of(c, "base.qcow2");
+	unsigned int mids = rng_below(rng, 3), i;
+	bool is_raw = rng_one_in(rng, 2);
+
+	write_stamped_raw(raw, mixed_size(c, rng));
+	if (!is_raw) {
+		const char *options = text("cluster_size=%u", 512U << rng_below(rng, 8));
+
+		/* Compressed or not. */
+		qemu_run(true, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-o", options,
+			 raw, base, rng_one_in(rng, 2) ? "-c" : NULL, NULL);
+		unlink(raw);
+	}
+	load_layer(set, is_raw ? raw : base, is_raw);
+	for (i = 0; i < mids; i++)
+		make_mixed_mid(set, rng, i, mixed_size(c, rng));
+}
+
 static void make_base(struct image_set *set, struct rng *rng)
 {
 	const struct image_config *c = set->config;
 	const char *raw = path_of(c, "base.raw"), *base = path_of(c, "base.qcow2");
 	unsigned int mids = c->backing == BACKING_DEEP ? MAX_LAYERS - 2 : 1;
 	u64 size = c->size, i;
-	u8 *data;
 
+	if (c->backing == BACKING_MIXED) {
+		make_mixed(set, rng);
+		return;
+	}
 	if (c->backing == BACKING_SHORT)
 		size = round_down(c->size * 3 / 5, 512ULL);
 	if (c->backing == BACKING_LONG)
 		size = round_down(c->size * 5 / 4, 512ULL);
-	data = xalloc(size);
-	for (i = 0; i < size / SECTOR; i++) {
-		/* Pieces without data, too. */
-		if ((i >> 5) % 4 != 3)
-			stamp(data + i * SECTOR, i, V_BASE);
-	}
-	file_write(raw, data, size);
-	free(data);
+	write_stamped_raw(raw, size);
 	if (c->backing == BACKING_RAW) {
 		load_layer(set, raw, true);
 		return;

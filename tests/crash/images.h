@@ -13,6 +13,7 @@ enum backing {
 	BACKING_LONG,  /* qcow2, longer */
 	BACKING_CHAIN, /* two layers of qcow2 */
 	BACKING_DEEP,  /* as many as there may be */
+	BACKING_MIXED, /* one to three, raw at the bottom or not, of any sizes */
 };
 
 /**

@@ -28,11 +28,23 @@ static const struct image_config configs[] = {
 	 .size = 400 * K + 512},
 	{"merge-ext-64k-short", 3, 65536, 16, .extended = true, .backing = BACKING_SHORT,
 	 .size = 900 * K},
+	{"merge-mixed-v2-512", 2, 512, 16, .backing = BACKING_MIXED, .size = 120 * K + 512},
+	{"merge-mixed-v3-4k", 3, 4096, 16, .backing = BACKING_MIXED, .size = 250 * K},
+	{"merge-mixed-v3-4k-zlib", 3, 4096, 16, .backing = BACKING_MIXED, .compress = "zlib",
+	 .size = 200 * K + 1024},
+	{"merge-mixed-v3-64k", 3, 65536, 16, .backing = BACKING_MIXED, .size = 500 * K},
+	{"merge-mixed-ext-16k", 3, 16384, 16, .extended = true, .backing = BACKING_MIXED,
+	 .size = 300 * K + 512},
+	{"merge-mixed-ext-64k-zstd", 3, 65536, 16, .extended = true, .backing = BACKING_MIXED,
+	 .compress = "zstd", .size = 600 * K},
 };
 
 static const struct image_config fault_configs[] = {
 	{"merge-fault-4k-chain", 3, 4096, 16, .backing = BACKING_CHAIN, .size = 60 * K},
 	{"merge-fault-ext-short", 3, 16384, 16, .extended = true, .backing = BACKING_SHORT,
+	 .size = 100 * K},
+	{"merge-fault-4k-mixed", 3, 4096, 16, .backing = BACKING_MIXED, .size = 60 * K},
+	{"merge-fault-ext-mixed", 3, 16384, 16, .extended = true, .backing = BACKING_MIXED,
 	 .size = 100 * K},
 };
 
@@ -44,12 +56,14 @@ static const struct image_config fault_configs[] = {
  * @top: first layer that is merged
  * @bottom: last one
  * @into: the layer that gets them; below: commit, above: stream
- * @overlay: the layer whose header names another backing file then; Q2_NO_LAYER: the
- *           top of the chain is emptied, window by window
+ * @overlay: the layer whose header names another backing file then; Q2_NO_LAYER: none
  * @base: the layer that it names; Q2_NO_LAYER: none
+ * @empties: the top of the chain is emptied, window by window; what is between it and
+ *           @into, if there is any, has been merged before, and @overlay is the top
  */
 struct merge_op {
 	unsigned int top, bottom, into, overlay, base;
+	bool empties;
 };
 
 struct world {
@@ -100,7 +114,7 @@ static int open_all(struct world *w, const struct merge_op *op)
 	for (i = 0; i < w->set->nr && !ret; i++) {
 		struct q2_layer *layer = &w->chain->layers[i];
 		bool write = op && (i == op->into || i == op->overlay ||
-				    (op->overlay == Q2_NO_LAYER && i == op->top));
+				    (op->empties && i == w->set->nr - 1));
 
 		layer->file = &w->disk[i]->file;
 		layer->size = round_up(w->disk[i]->size, (u64)SECTOR);
@@ -164,6 +178,33 @@ static int empty_top(struct world *w, struct q2_merge *m)
 	return ret ? ret : commit_image(w, m->top);
 }
 
+/* What lies above the base is not asked any more. */
+static void drop_layers(struct world *w, const struct merge_op *op)
+{
+	unsigned int i;
+
+	for (i = 0; i < op->overlay; i++)
+		w->chain->layers[i].gone = op->base == Q2_NO_LAYER || i > op->base;
+}
+
+/* Copy, make it durable, name the new backing file. */
+static int merge_and_name(struct world *w, const struct merge_op *op, struct q2_merge *m)
+{
+	const struct layer *base = op->base == Q2_NO_LAYER ? NULL : &w->set->layers[op->base];
+	struct q2_err err = {};
+	int ret = copy(m, 0, m->size);
+
+	if (!ret)
+		ret = commit_image(w, m->into);
+	if (!ret)
+		ret = q2_image_set_backing(w->img[op->overlay], base ? base->path : NULL,
+					   base ? base->raw ? "raw" : "qcow2" : NULL, &err);
+	if (!ret)
+		drop_layers(w, op);
+	return ret;
+}
+
+/* All of it, or what is left if the layers between have been merged. */
 static int do_op(struct world *w, const struct merge_op *op)
 {
 	struct q2_merge m = {
@@ -174,22 +215,23 @@ static int do_op(struct world *w, const struct merge_op *op)
 		.expand = expand,
 		.arg = (void *)w->set,
 	};
-	const struct layer *base = op->base == Q2_NO_LAYER ? NULL : &w->set->layers[op->base];
 	struct q2_err err = {};
-	int ret = q2_merge_begin(&m, &err);
+	int ret = 0;
 
+	if (op->overlay != Q2_NO_LAYER && !w->chain->layers[op->top].gone) {
+		ret = q2_merge_begin(&m, &err);
+		if (ret)
+			return ret;
+		ret = merge_and_name(w, op, &m);
+		q2_merge_end(&m);
+	}
+	if (ret || !op->empties)
+		return ret;
+	m.top = m.bottom = w->set->nr - 1;
+	ret = q2_merge_begin(&m, &err);
 	if (ret)
 		return ret;
-	if (op->overlay == Q2_NO_LAYER) {
-		ret = empty_top(w, &m);
-	} else {
-		ret = copy(&m, 0, m.size);
-		if (!ret)
-			ret = commit_image(w, m.into);
-		if (!ret)
-			ret = q2_image_set_backing(w->img[op->overlay], base ? base->path : NULL,
-						   base ? base->raw ? "raw" : "qcow2" : NULL, &err);
-	}
+	ret = empty_top(w, &m);
 	q2_merge_end(&m);
 	return ret;
 }
@@ -232,7 +274,6 @@ static bool follow_header(struct world *w, const struct merge_op *op, const u8 *
 {
 	struct fsck fsck;
 	const char *now = op->base == Q2_NO_LAYER ? "" : w->set->layers[op->base].path;
-	unsigned int i;
 
 	fsck_run(data, size, &fsck);
 	if (strcmp(fsck.backing, now)) {
@@ -240,8 +281,7 @@ static bool follow_header(struct world *w, const struct merge_op *op, const u8 *
 			FAIL("%s: the backing file is \"%s\"", how, fsck.backing);
 		return false;
 	}
-	for (i = 0; i < op->overlay; i++)
-		w->chain->layers[i].gone = op->base == Q2_NO_LAYER || i > op->base;
+	drop_layers(w, op);
 	return true;
 }
 
@@ -279,9 +319,11 @@ static void judge_files(struct world *from, const struct disk_state *state, bool
 				     state[op->overlay].how);
 	judge_content(&w, state[op->into].how);
 	close_all(&w);
-	if (again && !done) {
+	if (again && (!done || op->empties)) {
 		sim_count.reopened++;
 		CHECK(!open_all(&w, op));
+		if (done)
+			drop_layers(&w, op);
 		CHECK(!do_op(&w, op));
 		close_all(&w);
 		CHECK(!open_all(&w, NULL));
@@ -350,8 +392,8 @@ static void begin(struct world *w, const struct image_set *set, const struct mer
 		w->disk[i]->event = event;
 		w->disk[i]->event_arg = w;
 	}
-	sim_context("%s: layers %u to %u into %u, overlay %d", set->config->name, op->top,
-		    op->bottom, op->into, (int)op->overlay);
+	sim_context("%s: layers %u to %u into %u, overlay %d%s", set->config->name, op->top,
+		    op->bottom, op->into, (int)op->overlay, op->empties ? ", and the top" : "");
 }
 
 static void end(struct world *w)
@@ -369,8 +411,15 @@ static bool pick(const struct image_set *set, unsigned int i, struct merge_op *o
 
 	/* The top into what is below it. */
 	if (!i--) {
-		*op = (struct merge_op){nr - 1, nr - 1, nr - 2, Q2_NO_LAYER, Q2_NO_LAYER};
+		*op = (struct merge_op){nr - 1, nr - 1, nr - 2, Q2_NO_LAYER, Q2_NO_LAYER, true};
 		return true;
+	}
+	/* And further down, after what is between. */
+	for (base = 0; base + 2 < nr; base++) {
+		if (!i--) {
+			*op = (struct merge_op){nr - 2, base + 1, base, nr - 1, base, true};
+			return true;
+		}
 	}
 	/* Up: into any, from any, or all of it. */
 	for (top = 1; top < nr; top++) {
