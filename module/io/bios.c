@@ -34,16 +34,27 @@
 #include "env.h"
 #include "io/bios.h"
 
-/* What swap may hold, in pages, what those that must not wait may add, and what is left then. */
-#define SWAP_PAGES ((8 << 20) >> PAGE_SHIFT)
-#define MORE_PAGES 512
+/*
+ * What swap may hold, in pages, what those that must not wait may add, and what is left
+ * then. Each page on its way takes memory for requests, from the kernel's emergency
+ * reserve if need be: few of them, or that is used up, and then a journal that has to
+ * write a page finds no bio at all. These keep all workers of a device busy.
+ */
+#define SWAP_PAGES 256
+#define MORE_PAGES 128
 #define OTHER_BIOS 512
 /* How long these wait for a turn. */
 #define MOMENT (HZ / 20)
 
-/* Pages that are held for file systems, and how many of them go at a time. */
-#define RELIEF_PAGES ((4 << 20) >> PAGE_SHIFT)
-#define RELIEF_PART (RELIEF_PAGES / 8)
+/*
+ * Pages that are held for file systems, and the part of them that goes at a time. The last
+ * ones must lift what is free above the kernel's watermark, which goes with the square root
+ * of the memory there is, and to three times that where memory is fragmented. A large
+ * machine's emergency reserve is never as empty as that.
+ */
+#define RELIEF_MIN ((4UL << 20) >> PAGE_SHIFT)
+#define RELIEF_MAX ((32UL << 20) >> PAGE_SHIFT)
+#define RELIEF_PARTS 8
 /* Nothing has been written for this long: they need some. */
 #define RELIEF_DELAY (HZ / 5)
 
@@ -55,10 +66,11 @@ static atomic_t swapping; /* pages of swap that are under way */
 static DECLARE_WAIT_QUEUE_HEAD(turn);
 
 static DEFINE_SPINLOCK(relief_lock);
-static LIST_HEAD(relief);      /* pages, by lru; protected by relief_lock */
-static unsigned int nr_relief; /* of them */
-static atomic_t written;       /* pages of swap that have been written; wraps */
-static int written_before;     /* when the timer last looked; the timer's */
+static LIST_HEAD(relief);	 /* pages, by lru; protected by relief_lock */
+static unsigned int nr_relief;	 /* of them */
+static unsigned int most_relief; /* as many shall it be; set before the timer runs */
+static atomic_t written;	 /* pages of swap that have been written; wraps */
+static int written_before;	 /* when the timer last looked; the timer's */
 static struct timer_list watch;
 
 /* Hold up to @nr pages more. */
@@ -66,7 +78,7 @@ static void fill_relief(unsigned int nr, gfp_t gfp)
 {
 	struct page *page;
 
-	while (nr-- && READ_ONCE(nr_relief) < RELIEF_PAGES) {
+	while (nr-- && READ_ONCE(nr_relief) < most_relief) {
 		page = alloc_page(gfp | __GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC);
 		if (!page)
 			return;
@@ -99,12 +111,20 @@ static void watch_swap(struct timer_list *t)
 	int now = atomic_read(&written);
 
 	if (now == written_before)
-		drop_relief(RELIEF_PART);
+		drop_relief(most_relief / RELIEF_PARTS);
 	else
-		fill_relief(RELIEF_PART, GFP_NOWAIT);
+		fill_relief(most_relief / RELIEF_PARTS, GFP_NOWAIT);
 	written_before = now;
-	if (atomic_read(&swapping) || nr_relief < RELIEF_PAGES)
+	if (atomic_read(&swapping) || nr_relief < most_relief)
 		mod_timer(&watch, jiffies + RELIEF_DELAY);
+}
+
+static unsigned int relief_wanted(void)
+{
+	/* Four times the watermark: 4 KiB * sqrt(KiB of memory), mm/page_alloc.c. */
+	unsigned long kib = 16 * int_sqrt(totalram_pages() << (PAGE_SHIFT - 10));
+
+	return clamp(kib >> (PAGE_SHIFT - 10), RELIEF_MIN, RELIEF_MAX);
 }
 
 int q2_bios_get(void)
@@ -118,7 +138,8 @@ int q2_bios_get(void)
 		ret = mempool_resize(pool, usual + SWAP_PAGES + MORE_PAGES + OTHER_BIOS);
 		if (!ret) {
 			timer_setup(&watch, watch_swap, 0);
-			fill_relief(RELIEF_PAGES, GFP_KERNEL);
+			most_relief = relief_wanted();
+			fill_relief(most_relief, GFP_KERNEL);
 		}
 	}
 	if (!ret)
@@ -132,7 +153,7 @@ void q2_bios_put(void)
 	mutex_lock(&lock);
 	if (!--users) {
 		timer_shutdown_sync(&watch);
-		drop_relief(RELIEF_PAGES);
+		drop_relief(most_relief);
 		/* Smaller always works. */
 		mempool_resize(&fs_bio_set.bio_pool, usual);
 	}
@@ -158,6 +179,23 @@ static bool get_turn(int pages, int limit)
 	return false;
 }
 
+/*
+ * Not again before anything has been written: who looks for one page tries thousands, and
+ * a moment for each is minutes, in which a journal does nothing for those who write.
+ */
+static bool wait_a_moment(int pages)
+{
+	static int vain = -1; /* pages that had been written when somebody waited in vain */
+	int now = atomic_read(&written);
+
+	if (now == READ_ONCE(vain))
+		return get_turn(pages, SWAP_PAGES);
+	if (wait_event_timeout(turn, get_turn(pages, SWAP_PAGES), MOMENT))
+		return true;
+	WRITE_ONCE(vain, now);
+	return false;
+}
+
 unsigned int q2_bios_swap_begin(unsigned int bytes)
 {
 	int pages = DIV_ROUND_UP(bytes, PAGE_SIZE);
@@ -166,8 +204,7 @@ unsigned int q2_bios_swap_begin(unsigned int bytes)
 		mod_timer(&watch, jiffies + RELIEF_DELAY);
 	if (may_wait())
 		wait_event(turn, get_turn(pages, SWAP_PAGES));
-	else if (!wait_event_timeout(turn, get_turn(pages, SWAP_PAGES), MOMENT) &&
-		 !get_turn(pages, SWAP_PAGES + MORE_PAGES))
+	else if (!wait_a_moment(pages) && !get_turn(pages, SWAP_PAGES + MORE_PAGES))
 		return 0;
 	return pages;
 }

@@ -8,6 +8,7 @@
 #include <linux/namei.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/task_stack.h>
 #include <linux/stat.h>
 #include <linux/statfs.h>
 
@@ -43,25 +44,66 @@ static unsigned int map_pages(void *buf, size_t len, struct bio_vec *vecs)
 	return n;
 }
 
-ssize_t q2_host_read_iter(struct q2_host *host, struct kiocb *kiocb, struct iov_iter *iter)
-{
-	void *journal = current->journal_info;
-	unsigned int noio = memalloc_noio_save();
-	ssize_t ret;
+/**
+ * struct scope - what this task was before it went into the file system below
+ * @journal: its transaction
+ * @bios: bios that its submit_bio() has yet to send on
+ * @noio: for memalloc_noio_restore()
+ */
+struct scope {
+	void *journal;
+	struct bio_list *bios;
+	unsigned int noio;
+};
 
+static void enter_fs(struct scope *scope)
+{
+	scope->noio = memalloc_noio_save();
 	/*
 	 * The caller may be inside a transaction of the file system on our
 	 * device. The lower one must not take that handle for its own: ext4
 	 * dies in jbd2 if it does (tests/functional/nested.sh).
 	 */
+	scope->journal = current->journal_info;
 	current->journal_info = NULL;
+	/*
+	 * The caller may be device-mapper, in submit_bio(): bios that are submitted
+	 * below it are sent on when it returns. ext4 waits for one all the same, with
+	 * IOCB_NOWAIT, too: for a block of an extent tree that has left the page cache. It
+	 * would never be read, and the inode never be unlocked (tests/stress/swap).
+	 */
+	scope->bios = current->bio_list;
+	current->bio_list = NULL;
+}
+
+static void leave_fs(const struct scope *scope)
+{
+	current->bio_list = scope->bios;
+	current->journal_info = scope->journal;
+	memalloc_noio_restore(scope->noio);
+}
+
+bool q2_host_may_nest(void)
+{
+	unsigned long left =
+		(unsigned long)__builtin_frame_address(0) - (unsigned long)task_stack_page(current);
+
+	/* A file system and a driver take a quarter at most. */
+	return left > THREAD_SIZE / 2;
+}
+
+ssize_t q2_host_read_iter(struct q2_host *host, struct kiocb *kiocb, struct iov_iter *iter)
+{
+	struct scope scope;
+	ssize_t ret;
+
+	enter_fs(&scope);
 	/*
 	 * Not vfs_iocb_iter_read(): permission was checked at the open, and the
 	 * task here is whoever happens to read the device.
 	 */
 	ret = host->filp->f_op->read_iter(kiocb, iter);
-	current->journal_info = journal;
-	memalloc_noio_restore(noio);
+	leave_fs(&scope);
 	return ret;
 }
 
@@ -168,8 +210,7 @@ static int read_bounced(struct q2_host *host, u64 offset, void *buf, size_t len)
 ssize_t q2_host_write_iter(struct q2_host *host, struct kiocb *kiocb, struct iov_iter *iter)
 {
 	struct super_block *sb = file_inode(host->filp)->i_sb;
-	void *journal = current->journal_info;
-	unsigned int noio;
+	struct scope scope;
 	ssize_t ret;
 
 	/*
@@ -185,11 +226,9 @@ ssize_t q2_host_write_iter(struct q2_host *host, struct kiocb *kiocb, struct iov
 	}
 	/* From here to q2_host_write_end() it belongs to the I/O, not to this task. */
 	__sb_writers_release(sb, SB_FREEZE_WRITE);
-	noio = memalloc_noio_save();
-	current->journal_info = NULL; /* see q2_host_read_iter() */
+	enter_fs(&scope);
 	ret = host->filp->f_op->write_iter(kiocb, iter);
-	current->journal_info = journal;
-	memalloc_noio_restore(noio);
+	leave_fs(&scope);
 	if (ret < 0 && ret != -EIOCBQUEUED)
 		q2_host_write_end(host);
 	return ret;

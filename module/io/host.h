@@ -102,6 +102,12 @@ void q2_host_lock_less(struct q2_host *host);
 /* Give all of them back. Context: as above. */
 void q2_host_unlock(struct q2_host *host);
 
+/*
+ * Is there stack enough to go into the file system from here? For who comes from
+ * submit_bio(): devices lie on files on devices, and all of them would be on one stack.
+ */
+bool q2_host_may_nest(void);
+
 /**
  * q2_host_read_iter() - one read call on a regular file
  * @host: host with a regular file

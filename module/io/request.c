@@ -8,7 +8,7 @@
  *
  * Nothing here waits in the caller's context: while device-mapper calls us,
  * bios submitted below are only queued (current->bio_list), and waiting for one
- * would never end.
+ * would never end. What file systems below do wait for is seen to in host.c.
  */
 #include <linux/bvec.h>
 #include <linux/sched/mm.h>
@@ -415,7 +415,7 @@ enum q2_start q2_request_start(struct q2_request *req, const struct q2_run *run)
 	if (run->kind == Q2_MAP_DATA) {
 		h = req->disk->shared[run->layer]->host;
 		if (aligned(h, run->host, bio->bi_iter.bi_size)) {
-			if (h->nowait) {
+			if (h->nowait && q2_host_may_nest()) {
 				q2_disk_count(req->disk, Q2_COUNT_DIRECT);
 				req->layer = run->layer;
 				req->host = run->host;
@@ -578,7 +578,7 @@ enum q2_start q2_request_write(struct q2_request *req, const struct q2_run *run)
 			bio->bi_iter.bi_sector = run->host >> SECTOR_SHIFT;
 			return Q2_START_REMAPPED;
 		}
-		if (h->nowait) {
+		if (h->nowait && q2_host_may_nest()) {
 			write_nowait(req, h);
 			return Q2_START_TAKEN;
 		}

@@ -89,8 +89,10 @@ static void *work(void *arg)
 			atomic_fetch_add(progress, 1);
 		}
 	}
-	for (i = 0; i < own && !atomic_load(&failed); i++)
+	for (i = 0; i < own && !atomic_load(&failed); i++) {
 		check(i * threads + number, rounds);
+		atomic_fetch_add(progress, 1);
+	}
 	return NULL;
 }
 
