@@ -56,7 +56,8 @@ static bool is_dirty(const struct q2_shared *s)
 
 static void end(struct change *c, int error)
 {
-	if (is_dirty(c->disk->top) || (c->disk->dest && is_dirty(c->disk->dest)))
+	if (!delayed_work_pending(&c->disk->commit_work) &&
+	    (is_dirty(c->disk->top) || (c->disk->dest && is_dirty(c->disk->dest))))
 		queue_delayed_work(c->disk->change_wq, &c->disk->commit_work, COMMIT_DELAY);
 	q2_range_unlock(&c->disk->ranges, &c->range);
 	if (c->disk->low_water)

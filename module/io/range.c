@@ -41,5 +41,6 @@ void q2_range_unlock(struct q2_ranges *ranges, struct q2_range *range)
 	spin_lock(&ranges->lock);
 	list_del(&range->list);
 	spin_unlock(&ranges->lock);
-	wake_up_all(&ranges->wait);
+	if (wq_has_sleeper(&ranges->wait))
+		wake_up_all(&ranges->wait);
 }
