@@ -33,14 +33,22 @@ static u64 size_of(const struct q2_merge *m)
 
 	if (!is_commit(m))
 		return into_layer(m)->size;
-	if (overlay == Q2_NO_LAYER)
-		return size;
-	return max(size, min(into_layer(m)->size, m->chain->layers[overlay].size));
+	if (overlay != Q2_NO_LAYER)
+		size = max(size, min(into_layer(m)->size, m->chain->layers[overlay].size));
+	return m->limit ? min(size, m->limit) : size;
+}
+
+/* Bytes that the base has to have. */
+static u64 needed(const struct q2_merge *m)
+{
+	u64 size = m->chain->layers[m->top].size;
+
+	return m->limit ? min(size, m->limit) : size;
 }
 
 bool q2_merge_grows(const struct q2_merge *m)
 {
-	return is_commit(m) && into_layer(m)->size < m->chain->layers[m->top].size;
+	return is_commit(m) && into_layer(m)->size < needed(m);
 }
 
 /*
@@ -264,6 +272,23 @@ int q2_merge_idle(struct q2_merge *m, u64 guest, u64 *len)
 	return 0;
 }
 
+int q2_merge_amount(struct q2_merge *m, u64 guest, u64 end, u64 *bytes)
+{
+	struct q2_extent ext;
+	unsigned int layer;
+	int ret;
+
+	for (*bytes = 0; guest < end; guest += ext.len) {
+		ret = find(m, guest, end - guest, &layer, &ext);
+		if (ret)
+			return ret;
+		if (ext.kind == Q2_DATA || ext.kind == Q2_COMPRESSED)
+			*bytes += ext.len;
+		cond_resched();
+	}
+	return 0;
+}
+
 int q2_merge_step(struct q2_merge *m, u64 guest, u64 len, u64 *done)
 {
 	struct q2_extent ext;
@@ -331,7 +356,7 @@ static int grow_raw(struct q2_merge *m, u64 size, struct q2_err *err)
 
 int q2_merge_begin(struct q2_merge *m, struct q2_err *err)
 {
-	u64 size = m->chain->layers[m->top].size;
+	u64 size = needed(m);
 	int ret = 0;
 
 	m->moved = 0;

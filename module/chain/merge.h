@@ -28,6 +28,7 @@
  * @top: first of the layers whose data are copied
  * @bottom: last of them, the same or below @top; those in between that are gone do not count
  * @into: the layer that gets them, below or above; writable
+ * @limit: guest bytes from 0 on that anybody will look at; 0: all that the layers have
  * @expand: read from the compressed cluster @ext of a layer: @len bytes from @skip on.
  *          Blocks. Return: 0; -EIO broken data; -errno
  * @arg: its first argument
@@ -41,6 +42,7 @@ struct q2_merge {
 	unsigned int top;
 	unsigned int bottom;
 	unsigned int into;
+	u64 limit;
 	int (*expand)(void *arg, unsigned int layer, const struct q2_extent *ext, u32 skip,
 		      void *buf, u32 len);
 	void *arg;
@@ -79,6 +81,18 @@ void q2_merge_end(struct q2_merge *m);
  * Return: 0 or as q2_merge_step().
  */
 int q2_merge_idle(struct q2_merge *m, u64 guest, u64 *len);
+
+/**
+ * q2_merge_amount() - how much there is to copy
+ * @m: merge
+ * @guest: first guest byte
+ * @end: the byte after the last, m->size at most
+ * @bytes: result: bytes that q2_merge_step() would copy there; what it only marks as zero
+ *         does not count
+ *
+ * Blocks. Return: 0 or as q2_merge_step().
+ */
+int q2_merge_amount(struct q2_merge *m, u64 guest, u64 end, u64 *bytes);
 
 /**
  * q2_merge_step() - do what comes next

@@ -407,6 +407,7 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(
 		goto no_memory;
 	INIT_DELAYED_WORK(&disk->commit_work, commit_work);
 	q2_ranges_init(&disk->ranges);
+	q2_hints_init(&disk->hints);
 	mutex_init(&disk->fill_lock);
 	init_rwsem(&disk->layers_lock);
 	disk->owner = params->owner;

@@ -15,6 +15,7 @@
 #include <linux/workqueue.h>
 
 #include "chain/map.h"
+#include "io/hints.h"
 #include "io/range.h"
 #include "io/share.h"
 
@@ -68,6 +69,7 @@ struct q2_counters {
  * @layers_lock: held for writing while layers go and @top changes, for reading by who
  *               uses @top without holding a range
  * @dest: the open image of chain->dest, or NULL
+ * @hints: where guests are, for a job that wants to know
  * @owner: the mapped device
  * @fill_lock: protects @fill_reserve
  * @fill_reserve: room for @range_unit bytes: writing memory back must not need memory
@@ -106,6 +108,7 @@ struct q2_disk {
 	u64 range_unit;
 	struct rw_semaphore layers_lock;
 	struct q2_shared *dest;
+	struct q2_hints hints;
 	void *owner;
 	struct mutex fill_lock;
 	void *fill_reserve;

@@ -132,8 +132,7 @@ void q2_layers_freeze(struct q2_disk *disk, u64 start, u64 end)
 {
 	struct q2_chain *chain = disk->chain;
 
-	if (!chain->frozen_end)
-		WRITE_ONCE(chain->frozen, start);
+	WRITE_ONCE(chain->frozen, start);
 	WRITE_ONCE(chain->frozen_end, end);
 	q2_map_forget(disk->map, start, end - start);
 	synchronize_srcu_expedited(&disk->in_flight);

@@ -45,8 +45,8 @@ void q2_layers_make_readonly(struct q2_disk *disk, unsigned int layer);
 
 /*
  * Nothing is written in place in [start, end) from now on, and what was being written
- * there has ended. Of several calls the range is what they span. Who calls holds the
- * guest ranges that matter. Blocks.
+ * there has ended. Who calls holds the guest ranges that matter, and calls
+ * q2_layers_thaw() before another time. Blocks.
  */
 void q2_layers_freeze(struct q2_disk *disk, u64 start, u64 end);
 

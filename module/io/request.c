@@ -388,6 +388,8 @@ static void serve_work(struct work_struct *work)
 void q2_request_find(struct q2_disk *disk, u64 guest, u32 len, struct q2_run *run)
 {
 	q2_map_lookup(disk->map, guest, len, run);
+	if (unlikely(READ_ONCE(disk->hints.on)))
+		q2_hints_add(&disk->hints, guest, len);
 	if (run->kind == Q2_MAP_MISS) {
 		q2_disk_count(disk, Q2_COUNT_MISSES);
 		return;

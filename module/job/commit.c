@@ -26,10 +26,14 @@
 
 /* Guest bytes of a window, a multiple of every cluster size. */
 #define WINDOW (4ULL << 20)
-/* Windows that share one flush of the base. */
+/*
+ * Windows of a batch: one wait for requests, and one flush of the base. A guest that writes
+ * there waits for all of it, so it takes about as long as this, ...
+ */
+#define BATCH_NS (20ULL * NSEC_PER_MSEC)
 #define MAX_WINDOWS 64U
-/* Bytes copied for them, ... */
-#define BATCH_BYTES (8ULL << 20)
+/* ... with that many bytes to copy ... */
+#define MAX_BATCH (MAX_WINDOWS * WINDOW)
 /* ... and guest bytes from the first to the last: the map forgets as much. */
 #define BATCH_SPAN (1ULL << 30)
 
@@ -60,6 +64,9 @@ static int plan(struct q2_job *job, struct q2_err *err)
 	}
 	if (first != p->base) {
 		describe(job, &job->merge, first, q2_chain_above(chain, p->base));
+		/* What goes beyond the end of the top is not to be in the disk either. */
+		if (p->top == chain->top)
+			job->merge.limit = chain->layers[p->top].size;
 		job->overlay = q2_chain_above(chain, first);
 	}
 	if (!p->name != (job->overlay == Q2_NO_LAYER))
@@ -88,6 +95,8 @@ int q2_commit_start(struct q2_job *job, bool suspended, struct q2_err *err)
 	int ret = plan(job, err);
 
 	if (!ret)
+		ret = q2_job_no_snapshots(job, job->params.base + 1, job->params.top, err);
+	if (!ret)
 		ret = q2_layers_make_writable(disk, job->params.base, err);
 	if (!ret) {
 		WRITE_ONCE(disk->shared[job->params.base]->busy, true);
@@ -104,8 +113,43 @@ int q2_commit_start(struct q2_job *job, bool suspended, struct q2_err *err)
 		if (!job->windows)
 			ret = q2_err_set(err, ENOMEM, "there is not enough memory");
 	}
+	job->batch = WINDOW;
 	job->total = job->merge.size + job->down.size;
 	return ret;
+}
+
+/*
+ * The windows of the next batch, from *@pos on, and where the one after begins. @nr: how
+ * many; none is locked yet: guests can only make what there is to copy less.
+ */
+static int plan_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
+{
+	struct q2_merge *m = &job->down;
+	struct q2_range *w = job->windows;
+	u64 sum = 0, len, bytes, start, end;
+
+	for (*nr = 0; *nr < MAX_WINDOWS && !READ_ONCE(job->cancel); *pos = end) {
+		int ret = q2_merge_idle(m, *pos, &len);
+
+		if (ret)
+			return ret;
+		*pos += len;
+		if (*pos >= m->size)
+			break;
+		start = round_down(*pos, WINDOW);
+		end = min(start + WINDOW, m->size);
+		ret = q2_merge_amount(m, *pos, end, &bytes);
+		if (ret)
+			return ret;
+		if (*nr && (sum + bytes > job->batch || end - w[0].start > BATCH_SPAN ||
+			    READ_ONCE(job->rate_kib)))
+			break;
+		sum += bytes;
+		w[*nr].start = start;
+		w[*nr].end = end;
+		++*nr;
+	}
+	return 0;
 }
 
 /* Copy a window that is locked and frozen. */
@@ -123,66 +167,54 @@ static int copy_window(struct q2_merge *m, u64 pos, u64 end)
 	return ret;
 }
 
-/* Lock windows from *@pos on, and copy them. @nr: how many are locked, also after an error. */
-static int copy_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
+/* 2 to 4 of the head of this file, for windows that are locked and frozen. */
+static int move_batch(struct q2_job *job, unsigned int nr)
 {
 	struct q2_disk *disk = job->disk;
-	struct q2_merge *m = &job->down;
-	u64 first = U64_MAX, before = m->moved, len, start, end;
-	int ret = 0;
-
-	for (*nr = 0; *nr < MAX_WINDOWS && !ret; *pos = end) {
-		ret = q2_merge_idle(m, *pos, &len);
-		if (ret)
-			break;
-		*pos += len;
-		start = round_down(*pos, WINDOW);
-		end = min(start + WINDOW, m->size);
-		if (*pos >= m->size || m->moved - before >= BATCH_BYTES ||
-		    (*nr && (start - first >= BATCH_SPAN || READ_ONCE(job->rate_kib))) ||
-		    READ_ONCE(job->cancel))
-			break;
-		q2_range_lock(&disk->ranges, &job->windows[*nr], start, start + WINDOW);
-		first = min(first, start);
-		++*nr;
-		q2_layers_freeze(disk, start, end);
-		ret = copy_window(m, *pos, end);
-	}
-	return ret;
-}
-
-/* The top holds nothing any more in the windows that have been copied. */
-static int forget_batch(struct q2_job *job, unsigned int nr)
-{
 	const struct q2_range *w = job->windows;
-	struct q2_image *top = job->disk->top->img;
 	unsigned int i;
 	int ret = 0;
 
 	for (i = 0; i < nr && !ret; i++)
-		ret = q2_image_unallocate(top, w[i].start,
-					  min(w[i].end, job->down.size) - w[i].start);
+		ret = copy_window(&job->down, w[i].start, w[i].end);
+	/* Durable below before it is gone above. */
+	if (!ret)
+		ret = disk->dest->img ? q2_image_commit(disk->dest->img)
+				      : q2_file_flush(&disk->dest->host->file);
+	for (i = 0; i < nr && !ret; i++)
+		ret = q2_image_unallocate(disk->top->img, w[i].start, w[i].end - w[i].start);
 	return ret;
+}
+
+/* As many bytes the next time as can be moved while a guest may be kept waiting. */
+static void fit_batch(struct q2_job *job, u64 took)
+{
+	if (took < BATCH_NS / 2)
+		job->batch = min(job->batch * 2, MAX_BATCH);
+	else if (took > BATCH_NS)
+		job->batch = max(job->batch / 2, WINDOW);
 }
 
 static int merge_batch(struct q2_job *job, u64 *pos)
 {
 	struct q2_disk *disk = job->disk;
+	struct q2_range *w = job->windows;
 	unsigned int nr, i;
-	u64 next = *pos;
+	u64 next = *pos, since;
 	int ret;
 
-	ret = copy_batch(job, &next, &nr);
-	/* Durable below before it is gone above: see the head of this file. */
-	if (!ret && nr)
-		ret = disk->dest->img ? q2_image_commit(disk->dest->img)
-				      : q2_file_flush(&disk->dest->host->file);
-	if (!ret)
-		ret = forget_batch(job, nr);
-	if (nr)
+	ret = plan_batch(job, &next, &nr);
+	if (!ret && nr) {
+		for (i = 0; i < nr; i++)
+			q2_range_lock(&disk->ranges, &w[i], w[i].start, w[i].end);
+		since = ktime_get_ns();
+		q2_layers_freeze(disk, w[0].start, w[nr - 1].end);
+		ret = move_batch(job, nr);
 		q2_layers_thaw(disk);
-	for (i = 0; i < nr; i++)
-		q2_range_unlock(&disk->ranges, &job->windows[i]);
+		fit_batch(job, ktime_get_ns() - since);
+		for (i = 0; i < nr; i++)
+			q2_range_unlock(&disk->ranges, &w[i]);
+	}
 	if (!ret)
 		*pos = next;
 	return ret;

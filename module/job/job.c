@@ -56,6 +56,23 @@ int q2_job_expand(void *arg, unsigned int layer, const struct q2_extent *ext, u3
 	return q2_inflate_read(disk->shared[layer], ext->host, ext->compressed_size, skip, &iter);
 }
 
+int q2_job_no_snapshots(const struct q2_job *job, unsigned int first, unsigned int last,
+			struct q2_err *err)
+{
+	const struct q2_chain *chain = job->disk->chain;
+
+	for (; first <= last; first++) {
+		const struct q2_layer *l = &chain->layers[first];
+
+		if (!l->gone && l->img && q2_image_header(l->img)->nb_snapshots)
+			return q2_err_set(
+				err, EBUSY,
+				"%s: has internal snapshots, which show what is below it, too; delete them first",
+				l->file->name);
+	}
+	return 0;
+}
+
 void q2_job_progress(struct q2_job *job, const struct q2_merge *m, u64 pos)
 {
 	u64 before = m == &job->down && job->params.type == Q2_JOB_COMMIT ? job->merge.size : 0;
@@ -213,6 +230,7 @@ static void let_go(struct q2_job *job)
 	struct q2_disk *disk = job->disk;
 	unsigned int i;
 
+	q2_hints_switch(&disk->hints, false);
 	if (job->dest)
 		q2_layers_end_dest(disk);
 	job->dest = false;

@@ -40,6 +40,7 @@ enum q2_job_state {
  * @name: what the header of the overlay above the merged layers shall name, or NULL
  * @format: its format, NULL only if @name is
  * @rate_kib: KiB a second at most; 0: no limit
+ * @copy_on_read: STREAM into the top: first where guests are
  */
 struct q2_job_params {
 	enum q2_job_type type;
@@ -49,6 +50,7 @@ struct q2_job_params {
 	const char *name;
 	const char *format;
 	unsigned int rate_kib;
+	bool copy_on_read;
 };
 
 /**
@@ -74,6 +76,7 @@ struct q2_job_params {
  * @overlay: number of the layer whose header will name another backing file, or Q2_NO_LAYER
  * @dest: @down is under way: the base is written by guests, too
  * @windows: COMMIT of the top: room for the guest ranges that are being merged
+ * @batch: COMMIT of the top: bytes to copy in one go
  * @budget: bytes moved at @since, for the rate
  * @since: in jiffies
  * @step: when the step before ended, in jiffies
@@ -104,6 +107,7 @@ struct q2_job {
 	unsigned int overlay;
 	bool dest;
 	struct q2_range *windows;
+	u64 batch;
 	u64 budget;
 	unsigned long since;
 	unsigned long step;
@@ -177,6 +181,13 @@ int q2_job_copy(struct q2_job *job, struct q2_merge *m);
  * backing file, and take the layers out. Blocks. Return: 0 or -errno.
  */
 int q2_job_switch(struct q2_job *job, struct q2_merge *m);
+
+/*
+ * Has none of the layers snapshots inside? Those show what lies below, too, and would show
+ * something else after a merge. Return: 0 or -EBUSY.
+ */
+int q2_job_no_snapshots(const struct q2_job *job, unsigned int first, unsigned int last,
+			struct q2_err *err);
 
 /* Compressed clusters, for merges. */
 int q2_job_expand(void *disk, unsigned int layer, const struct q2_extent *ext, u32 skip, void *buf,

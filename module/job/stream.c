@@ -27,6 +27,11 @@ int q2_stream_start(struct q2_job *job, bool suspended, struct q2_err *err)
 		return q2_err_set(err, EINVAL, "there is no layer to be pulled up");
 	if (!p->name != (p->base == Q2_NO_LAYER))
 		return q2_err_set(err, EINVAL, "the name of the new backing file goes with a base");
+	if (p->copy_on_read && p->into != chain->top)
+		return q2_err_set(err, EINVAL, "guests read what is copied only in the top layer");
+	ret = q2_job_no_snapshots(job, p->into, p->into, err);
+	if (ret)
+		return ret;
 	m->expand = q2_job_expand;
 	m->arg = disk;
 	if (p->into != chain->top) {
@@ -40,6 +45,7 @@ int q2_stream_start(struct q2_job *job, bool suspended, struct q2_err *err)
 	job->has_merge = true;
 	job->overlay = p->into;
 	job->total = m->size;
+	q2_hints_switch(&disk->hints, p->copy_on_read);
 	return 0;
 }
 
@@ -58,13 +64,33 @@ static int step(struct q2_job *job, struct q2_merge *m, u64 pos, u64 *done)
 	return ret;
 }
 
+/* The clusters where a guest has been, now rather than later. */
+static int follow_guest(struct q2_job *job, struct q2_merge *m)
+{
+	u64 unit = job->disk->range_unit, pos, end, len;
+	struct q2_hint hint;
+	int ret = 0;
+
+	if (!q2_hints_take(&job->disk->hints, &hint))
+		return 0;
+	end = min(round_up(hint.guest + hint.len, unit), m->size);
+	for (pos = round_down(hint.guest, unit); pos < end && !ret; pos += len) {
+		ret = q2_merge_idle(m, pos, &len);
+		if (!ret && !len)
+			ret = step(job, m, pos, &len);
+	}
+	return ret;
+}
+
 static int fill_top(struct q2_job *job, struct q2_merge *m)
 {
 	u64 pos = 0, len;
 	int ret = 0;
 
 	while (pos < m->size && !ret) {
-		ret = q2_merge_idle(m, pos, &len);
+		ret = follow_guest(job, m);
+		if (!ret)
+			ret = q2_merge_idle(m, pos, &len);
 		pos += ret ? 0 : len;
 		if (!ret && pos < m->size) {
 			ret = step(job, m, pos, &len);

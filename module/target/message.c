@@ -75,9 +75,12 @@ static int do_stream(const struct q2_message *msg, unsigned int argc, char **arg
 
 	if (ret)
 		return ret;
+	params.copy_on_read = argc > 2 && !strcmp(argv[argc - 1], "copy_on_read");
+	argc -= params.copy_on_read;
 	if (argc != 2 && argc != 5)
-		return q2_err_set(err, EINVAL,
-				  "use stream <into> [<base> <name> <format>] [rate:KIB]");
+		return q2_err_set(
+			err, EINVAL,
+			"use stream <into> [<base> <name> <format>] [copy_on_read] [rate:KIB]");
 	ret = find_layer(msg, argv[1], &params.into, err);
 	if (!ret && argc == 5)
 		ret = find_layer(msg, argv[2], &params.base, err);

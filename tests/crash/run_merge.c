@@ -212,6 +212,7 @@ static int do_op(struct world *w, const struct merge_op *op)
 		.top = op->top,
 		.bottom = op->bottom,
 		.into = op->into,
+		.limit = op->empties ? image_top(w->set)->guest : 0,
 		.expand = expand,
 		.arg = (void *)w->set,
 	};
@@ -228,6 +229,7 @@ static int do_op(struct world *w, const struct merge_op *op)
 	if (ret || !op->empties)
 		return ret;
 	m.top = m.bottom = w->set->nr - 1;
+	m.limit = 0;
 	ret = q2_merge_begin(&m, &err);
 	if (ret)
 		return ret;

@@ -99,6 +99,24 @@ want chain "base l2 else/l3" "$(layers)"
 qcowctl detach other
 qcowctl detach disk
 
+# each step of the tool that fails leaves the device in use and a chain that shows the same, and the next try ends it
+make_chain qcow2 6M
+for ((n = 1; ; n++)); do
+	rc=0
+	[ "$(layers | wc -w)" -gt 1 ] || qcowctl snapshot disk "$T/more$n"
+	"$BIN/fail-ioctl" $n qcowctl commit disk >"$T/out" 2>"$T/said" || rc=$?
+	cat "$T/said"
+	want "state after call $n" L--w "$(dmsetup info -c --noheadings -o attr disk)"
+	qcowctl job --wait disk >/dev/null || true
+	((rc != 120)) || break
+done
+# suspended, for the base has to grow; sent; resumed; and all of it
+((n >= 4)) || fail "only $n steps"
+same_as disk "$T/model"
+want chain base "$(layers)"
+qcowctl detach disk
+qemu-img check -q "$T/base" || fail "qemu-img check"
+
 # a base that another device reads cannot be merged into; a mounted file system does not mind a merge
 qcowctl create fs1 64M
 qcowctl attach fs1 -n disk

@@ -79,3 +79,34 @@ want "left" "base l3" "$(cd "$T" && ls -d base l? | xargs)"
 qcowctl detach base
 same_as disk "$T/model"
 qcowctl detach disk
+
+# copy-on-read: what is read is pulled up first
+rm -f "$T"/*
+truncate -s 24M "$T/data"
+fill "$T/data" 0 24M
+qcowctl create -b data -F raw "$T/l1"
+qcowctl attach -n disk "$T/l1"
+run qcowctl stream -b --copy-on-read --rate 512k disk
+dd if=/dev/mapper/disk of=/dev/null bs=64k count=8 skip=320 iflag=direct status=none
+for ((i = 0; i < 100; i++)); do
+	(($(status_of disk job_moved) < 3 << 20)) || break
+	sleep 0.2
+done
+# The end of a job that is cancelled comes at once, however slow it was to be.
+run qcowctl job --cancel disk
+same_as disk "$T/data"
+qcowctl detach disk
+qemu-img map --output=json "$T/l1" | jq -c '.[] | select(.depth == 0)' >"$T/map"
+cat "$T/map"
+jq -e -s 'any(.start <= 20971520 and .start + .length >= 21495808)' "$T/map" >/dev/null || fail "what was read has not been pulled up"
+jq -e -s 'map(.length) | add < 12582912' "$T/map" >/dev/null || fail "all has been pulled up"
+qemu-img check -q "$T/l1"
+# internal snapshots show what lies below, too
+qcowctl attach -n disk "$T/l1"
+qcowctl snapshot --internal create disk inside
+no 'internal snapshots' qcowctl stream disk
+no 'internal snapshots' qcowctl commit disk
+qcowctl snapshot --internal delete disk inside
+qcowctl commit disk
+same_as disk "$T/data"
+qcowctl detach disk
