@@ -4,9 +4,10 @@
 #include "expand.h"
 #include "say.h"
 
-/* Bytes of a compressed cluster. */
-static int read_compressed(const struct q2_layer *layer, const struct q2_extent *ext, void *buf)
+int disk_expand(void *chain, unsigned int nr, const struct q2_extent *ext, u32 skip, void *buf,
+		u32 len)
 {
+	const struct q2_layer *layer = &((struct q2_chain *)chain)->layers[nr];
 	const struct q2_geometry *geo = q2_image_geometry(layer->img);
 	void *stored = xalloc(ext->compressed_size), *cluster = xalloc(geo->cluster_size);
 	int ret = q2_file_read(layer->file, ext->host, stored, ext->compressed_size);
@@ -15,7 +16,7 @@ static int read_compressed(const struct q2_layer *layer, const struct q2_extent 
 		ret = expand(q2_image_header(layer->img)->compression_type, stored,
 			     ext->compressed_size, cluster, geo->cluster_size);
 	if (!ret)
-		memcpy(buf, (u8 *)cluster + q2_offset_into_cluster(geo, ext->guest), ext->len);
+		memcpy(buf, (u8 *)cluster + skip, len);
 	free(stored);
 	free(cluster);
 	return ret;
@@ -35,7 +36,11 @@ int disk_read(struct q2_chain *chain, u64 guest, u64 len, void *buf)
 		if (!ret && ext.kind == Q2_DATA)
 			ret = q2_file_read(chain->layers[layer].file, ext.host, to, ext.len);
 		else if (!ret && ext.kind == Q2_COMPRESSED)
-			ret = read_compressed(&chain->layers[layer], &ext, to);
+			ret = disk_expand(
+				chain, layer, &ext,
+				q2_offset_into_cluster(q2_image_geometry(chain->layers[layer].img),
+						       ext.guest),
+				to, ext.len);
 		else
 			memset(to, 0, ext.len);
 		if (ret)

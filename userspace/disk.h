@@ -10,6 +10,20 @@
 
 #include "chain/chain.h"
 
+/**
+ * disk_expand() - bytes of a compressed cluster
+ * @chain: struct q2_chain
+ * @layer: layer that has it
+ * @ext: where it is stored
+ * @skip: first byte of the cluster
+ * @buf: result
+ * @len: bytes
+ *
+ * What &struct q2_merge wants. Return: 0, -EIO or -errno.
+ */
+int disk_expand(void *chain, unsigned int layer, const struct q2_extent *ext, u32 skip, void *buf,
+		u32 len);
+
 /* Bytes of the disk; what is beyond its end reads zeroes. Return: 0 or -errno. */
 int disk_read(struct q2_chain *chain, u64 guest, u64 len, void *buf);
 

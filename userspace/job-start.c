@@ -12,7 +12,7 @@
 #include "say.h"
 #include "size.h"
 
-int job_check_options(const struct args *args)
+int job_check_options(const struct args *args, bool device)
 {
 	const char *rate = args_value(args, OPT_JOB_RATE);
 	uint64_t kib;
@@ -22,6 +22,10 @@ int job_check_options(const struct args *args)
 	if (args_has(args, 'b') && args_has(args, OPT_JOB_DELETE))
 		return usage_error(args->verb, "%s: --delete waits for the end, and -b does not",
 				   args->verb->name);
+	if (!device && (rate || args_has(args, 'b')))
+		return usage_error(args->verb,
+				   "%s: %s is for the jobs of devices, and %s is an image",
+				   args->verb->name, rate ? "--rate" : "-b", args->word[0]);
 	return 0;
 }
 

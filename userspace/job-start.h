@@ -5,23 +5,35 @@
 
 #include "live.h"
 #include "options.h"
+#include "policy.h"
 
 enum {
 	OPT_JOB_RATE = OPT_LONG,
 	OPT_JOB_DELETE,
+	OPT_JOB_BACKING_FORMAT,
+	OPT_JOB_ALLOW,
 	OPT_JOB_OWN /* keys of a verb's own start here */
 };
 
 /* Their options, for a verb's list. */
 #define JOB_OPTIONS                                                                                \
-	{OPT_JOB_RATE, "rate", "SIZE", "most bytes copied a second; 0: no limit", NULL},           \
-		{'b', "background", NULL, "return at once; the job goes on in the kernel", NULL},  \
-	{                                                                                          \
-		OPT_JOB_DELETE, "delete", NULL, "remove the files that are no longer needed", NULL \
-	}
+	{OPT_JOB_RATE, "rate", "SIZE", "device: most bytes copied a second; 0: no limit", NULL},   \
+		{'b', "background", NULL, "device: return at once; the job goes on in the kernel", \
+		 NULL},                                                                            \
+		{OPT_JOB_DELETE, "delete", NULL, "remove the files that are no longer needed",     \
+		 NULL},                                                                            \
+		{OPT_JOB_BACKING_FORMAT, "backing-format", "FORMAT",                               \
+		 "image: format of backing files whose format no image gives", "qcow2 raw"},       \
+		POLICY_OPTION(OPT_JOB_ALLOW)
 
-/* Judge them. Return: 0, or the exit status of a usage error. */
-int job_check_options(const struct args *args);
+/**
+ * job_check_options() - judge them
+ * @args: options
+ * @device: the first argument names a device, otherwise an image
+ *
+ * Return: 0, or the exit status of a usage error.
+ */
+int job_check_options(const struct args *args, bool device);
 
 /**
  * job_start() - start a job and, in the foreground, wait for its end

@@ -26,9 +26,8 @@ static bool same_file(const struct stat *a, const char *path)
 				  : a->st_dev == b.st_dev && a->st_ino == b.st_ino;
 }
 
-int layers_find(const struct live *live, const char *word, size_t *index)
+int layers_find_in(const struct layer_list *list, const char *word, size_t *index)
 {
-	const struct table *table = &live->table;
 	unsigned long number;
 	struct stat st;
 	char *end;
@@ -38,25 +37,37 @@ int layers_find(const struct live *live, const char *word, size_t *index)
 	number = strtoul(word, &end, 10);
 	if (*word >= '0' && *word <= '9' && !*end) {
 		*index = number;
-		if (!errno && number < table->nr_layers)
+		if (!errno && number < list->nr)
 			return 0;
 		return say("%s has no layer %s: they are numbered from 0, the base, to %zu",
-			   live->device.name, word, table->nr_layers - 1);
+			   list->name, word, list->nr - 1);
 	}
-	for (i = 0; i < table->nr_layers; i++) {
+	for (i = 0; i < list->nr; i++) {
 		*index = i;
-		if (!strcmp(table->path[i], word))
+		if (!strcmp(list->path[i], word))
 			return 0;
 	}
 	if (!stat(word, &st)) {
-		for (i = 0; i < table->nr_layers; i++) {
+		for (i = 0; i < list->nr; i++) {
 			*index = i;
-			if (same_file(&st, table->path[i]))
+			if (same_file(&st, list->path[i]))
 				return 0;
 		}
 	}
-	return say("%s is not in the chain of %s; \"qcowctl status %s\" shows that", word,
-		   live->device.name, live->device.name);
+	return say("%s is not in the chain of %s; \"qcowctl %s %s\" shows that", word, list->name,
+		   list->shown_by, list->name);
+}
+
+int layers_find(const struct live *live, const char *word, size_t *index)
+{
+	struct layer_list list = {
+		.name = live->device.name,
+		.shown_by = "status",
+		.nr = live->table.nr_layers,
+		.path = (char *const *)live->table.path,
+	};
+
+	return layers_find_in(&list, word, index);
 }
 
 char *layers_name(const char *image, const char *backing)
@@ -120,23 +131,26 @@ static bool in_chain(const struct dm_device *device, const char *path)
 	return found;
 }
 
+int layers_unneeded_file(const char *path, bool remove)
+{
+	if (remove && remove_file(path))
+		return -1;
+	fputs(remove ? "removed: " : "no longer needed: ", stdout);
+	escape_put(stdout, path);
+	putchar('\n');
+	return 0;
+}
+
 int layers_unneeded(const struct dm_device *device, char *const *path, size_t nr, bool remove)
 {
 	size_t i;
 	int ret = 0;
 
 	for (i = 0; i < nr; i++) {
-		if (in_chain(device, path[i])) {
+		if (in_chain(device, path[i]))
 			ret = say("%s is still in the chain of %s", path[i], device->name);
-			continue;
-		}
-		if (remove && remove_file(path[i])) {
+		else if (layers_unneeded_file(path[i], remove))
 			ret = -1;
-			continue;
-		}
-		fputs(remove ? "removed: " : "no longer needed: ", stdout);
-		escape_put(stdout, path[i]);
-		putchar('\n');
 	}
 	return ret;
 }

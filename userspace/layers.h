@@ -1,9 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The layers of an attached chain, as people name them, and the names that images store. */
+/* The layers of a chain, as people name them, and the names that images store. */
 #ifndef QCOWCTL_LAYERS_H
 #define QCOWCTL_LAYERS_H
 
 #include "live.h"
+
+/**
+ * struct layer_list - layers that a word may name
+ * @name: what the user calls the chain
+ * @shown_by: verb that shows them
+ * @nr: how many
+ * @path: their files, base first
+ */
+struct layer_list {
+	const char *name;
+	const char *shown_by;
+	size_t nr;
+	char *const *path;
+};
+
+/**
+ * layers_find_in() - the layer that @word names
+ * @list: layers
+ * @word: its index, its path as it is in the list, or any path of its file
+ * @index: result, 0 is the base
+ *
+ * Return: 0, or -1 after having said that it is not in the chain.
+ */
+int layers_find_in(const struct layer_list *list, const char *word, size_t *index);
 
 /**
  * layers_find() - the layer that @word names
@@ -36,5 +60,8 @@ char *layers_name(const char *image, const char *backing);
  * Return: 0, or -1 if one could not be removed, after having said why.
  */
 int layers_unneeded(const struct dm_device *device, char *const *path, size_t nr, bool remove);
+
+/* The same for one file that no chain of ours has any more. */
+int layers_unneeded_file(const char *path, bool remove);
 
 #endif

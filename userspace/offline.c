@@ -48,12 +48,7 @@ int offline_only(const char *word)
 	return 0;
 }
 
-int attached_only(const char *word)
+bool is_device_meant(const char *word)
 {
-	/* Here a device is what is meant, even if there is a file of that name. */
-	if (!access(word, F_OK) && !is_our_node(word) && !is_our_name(word))
-		return say("%s is not an attached device, and this is not served on files yet: "
-			   "attach it, and give the device",
-			   word);
-	return 0;
+	return access(word, F_OK) ? !strchr(word, '/') : is_our_node(word) || is_our_name(word);
 }

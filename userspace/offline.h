@@ -20,11 +20,12 @@ bool is_attached(const char *word);
 int offline_only(const char *word);
 
 /**
- * attached_only() - refuse an image that is not attached
- * @word: what the user calls a device
+ * is_device_meant() - does the word rather name a device than an image?
+ * @word: a file, a device node, or the name of a device
  *
- * Return: 0: it may be a device; -1 after having said that it is none.
+ * The name of a device of ours stands for it even if there is a file of that name (which
+ * ./ before it makes plain), and a name of nothing stands for a device that is missing.
  */
-int attached_only(const char *word);
+bool is_device_meant(const char *word);
 
 #endif

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qcowctl commit: merge layers down into one below them. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "escape.h"
 #include "job-start.h"
 #include "layers.h"
+#include "merge-files.h"
 #include "offline.h"
 #include "say.h"
 #include "verbs.h"
@@ -46,6 +48,17 @@ static char *build_message(const struct table *table, size_t top, size_t base)
 	return text;
 }
 
+/* Does the base lie below the top, and is there one? */
+static int check_layers(const char *name, char *const *path, size_t top, size_t base)
+{
+	if (!top)
+		return say("%s has nothing below it to merge it into", path[top]);
+	if (base >= top)
+		return say("%s, layer %zu of %s, does not lie below layer %zu", path[base], base,
+			   name, top);
+	return 0;
+}
+
 static int commit(const struct args *args, struct live *live)
 {
 	const char *top_word = args_value(args, OPT_TOP), *base_word = args_value(args, OPT_BASE);
@@ -55,17 +68,9 @@ static int commit(const struct args *args, struct live *live)
 
 	if (live_no_job(live) || live_writable(live) ||
 	    (top_word && layers_find(live, top_word, &top)) ||
-	    (base_word && layers_find(live, base_word, &base)))
+	    (base_word && layers_find(live, base_word, &base)) ||
+	    check_layers(live->device.name, (char *const *)live->table.path, top, base))
 		return STATUS_FAILED;
-	if (!top) {
-		say("%s has nothing below it to merge it into", live->table.path[top]);
-		return STATUS_FAILED;
-	}
-	if (base >= top) {
-		say("%s, layer %zu of %s, does not lie below layer %zu", live->table.path[base],
-		    base, live->device.name, top);
-		return STATUS_FAILED;
-	}
 	message = build_message(&live->table, top, base);
 	if (!message)
 		return STATUS_FAILED;
@@ -74,32 +79,73 @@ static int commit(const struct args *args, struct live *live)
 	return status;
 }
 
-static int run(const struct args *args)
+static int run_device(const struct args *args)
 {
 	struct live live;
-	int status = job_check_options(args);
+	int status = STATUS_FAILED;
 
-	if (status)
-		return status;
-	dm_setup();
-	if (attached_only(args->word[0]))
-		return STATUS_FAILED;
-	status = STATUS_FAILED;
 	if (!live_open(args->word[0], args->verb->name, &live))
 		status = commit(args, &live);
 	live_close(&live);
 	return status;
 }
 
+static int commit_files(const struct args *args, struct merge_files *files)
+{
+	const char *top_word = args_value(args, OPT_TOP), *base_word = args_value(args, OPT_BASE);
+	size_t last = files->nr - 1, top = last, base = 0;
+	int ret;
+
+	if ((top_word && merge_files_find(files, top_word, &top)) ||
+	    (base_word && merge_files_find(files, base_word, &base)) ||
+	    check_layers(args->word[0], files->path, top, base))
+		return -1;
+	if (merge_files_hold(files, base, min(top + 1, last)) ||
+	    merge_files_no_snapshots(files, base + 1, top) || merge_files_commit(files, top, base))
+		return -1;
+	ret = merge_files_done(files, base + 1, top - base);
+	if (top == last) {
+		fputs("from now on the disk is: ", stdout);
+		escape_put(stdout, files->path[base]);
+		putchar('\n');
+	}
+	return ret;
+}
+
+static int run_files(const struct args *args)
+{
+	struct merge_files files;
+	int ret = merge_files_look(args, &files);
+
+	if (!ret)
+		ret = commit_files(args, &files);
+	merge_files_end(&files);
+	return ret ? STATUS_FAILED : STATUS_DONE;
+}
+
+static int run(const struct args *args)
+{
+	bool device = is_device_meant(args->word[0]);
+	int status = job_check_options(args, device);
+
+	if (status)
+		return status;
+	if (!device)
+		return run_files(args);
+	dm_setup();
+	return run_device(args);
+}
+
 const struct verb verb_commit = {
 	.name = "commit",
-	.arguments = "NAME",
-	.summary = "Merge layers of a device's chain down into one below",
+	.arguments = "NAME|IMAGE",
+	.summary = "Merge layers of a chain down into one below",
 	.description =
-		"LAYER is a file of the chain or its number in \"qcowctl status\". The device\n"
-		"stays in use. A signal ends the job; what was merged by then stays merged.",
+		"LAYER is a file of the chain or its number, from 0, the base, as \"qcowctl status\"\n"
+		"shows it. A device stays in use; an image must not be in use. A signal ends it;\n"
+		"what was merged by then stays merged.",
 	.options = options,
-	.complete = "device",
+	.complete = "either",
 	.least = 1,
 	.most = 1,
 	.run = run,

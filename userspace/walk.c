@@ -97,17 +97,32 @@ static int open_file(struct link *link, bool force_share)
 	return force_share ? 0 : lock_for_reading(link->host);
 }
 
-/* The image at the top, which is to be changed. */
+/* An image that is to be changed. */
 static int open_writable(struct link *link)
 {
 	struct q2_err err = {""};
 	int ret;
 
 	link->host = host_file_open_write(link->path);
-	if (!link->host || lock_for_writing(link->host) || open_image(link))
+	if (!link->host || lock_for_writing(link->host))
+		return -1;
+	if (link->raw)
+		return 0;
+	if (open_image(link))
 		return -1;
 	ret = q2_image_make_writable(link->img, NULL, NULL, &err);
 	return ret ? say("%s: %s", link->path, *err.text ? err.text : strerror(-ret)) : 0;
+}
+
+static bool is_written(const struct link *link, const struct walk_options *options, bool top)
+{
+	const char *const *path = options->written;
+
+	if (options->write && top)
+		return true;
+	while (path && *path && strcmp(*path, link->path))
+		path++;
+	return path && *path;
 }
 
 /* Open the image behind link->path and learn what it says of itself. */
@@ -115,7 +130,7 @@ static int open_link(struct link *link, const struct walk_options *options, bool
 {
 	int ret;
 
-	if (options->write && top) {
+	if (is_written(link, options, top)) {
 		ret = open_writable(link);
 	} else if (options->header_only && !link->raw) {
 		ret = open_bare(link, options->force_share);

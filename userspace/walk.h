@@ -63,6 +63,8 @@ struct walk {
  * @top_only: do not go below the top
  * @keep: leave files (and so their locks) and images open
  * @write: open and lock the top for writing, and make its image writable
+ * @written: the same for the links with one of these paths, as &struct link has them;
+ *           ends with NULL; NULL: none
  * @header_only: read headers, but do not open images as the kernel would:
  *               encrypted ones and the like are walked too
  */
@@ -75,6 +77,7 @@ struct walk_options {
 	bool keep;
 	bool header_only;
 	bool write;
+	const char *const *written;
 };
 
 /**
