@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: internal snapshots of a device in use are those of qemu-img: each is one instant, kept while the disk goes on; apply wants the device for itself and restores the size; list reads while the device writes
-# needs: vm 6.12 (6.1 7.2) timeout 300
+# needs: vm 6.12 (6.1 7.2) timeout 600
 
 listed() { qemu-img snapshot -U -l "$1" | awk 'NR > 2 { print $1, $2 }'; }
 # no REGEX COMMAND...

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: allocations fail at random wherever this module is on the stack: attaching fails with a sentence or works, requests fail alone, writing never ends for good, what was flushed stays, the image has leaks at most
-# needs: vm debug with fault injection, timeout 200
+# needs: vm debug with fault injection, timeout 600
 
 SEED=${SEED:-1}
 SIZE=$((12 << 20))

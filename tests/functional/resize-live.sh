@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: a device grows under load, and a file system on it with it; new bytes read zeroes over a longer backing file; shrinking is refused; whatever step fails, the device goes on
-# needs: vm 6.12 (6.1 7.2) timeout 300
+# needs: vm 6.12 (6.1 7.2) timeout 600
 
 size() { blockdev --getsize64 /dev/mapper/disk; }
 no() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: snapshots of several devices are one instant, and all or none: whatever step fails, no overlay, no second table and no suspended device is left, and the disks go on
-# needs: vm 6.12 (6.1 7.2) timeout 300
+# needs: vm 6.12 (6.1 7.2) timeout 600
 
 layers() { qcowctl status -J "$1" | jq '.layers | length'; }
 # number_in IMAGE: what pairs wrote to the first sector of the disk

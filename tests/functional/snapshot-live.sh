@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: external snapshots under load: nothing is lost, what was the top is not written any more, a mounted file system is in it clean; the pause is told; what cannot be is refused in a sentence and leaves nothing
-# needs: vm 6.12 (6.1 7.2) timeout 300
+# needs: vm 6.12 (6.1 7.2) timeout 600
 
 # layers NAME: its chain, the base first
 layers() { qcowctl status -J "$1" | jq -r '.layers[].path' | xargs; }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: without room writes wait, with an event, and go on when the file system or the device has room again; with nospace_timeout:0 they fail at once; what was flushed stays, and removal ends
-# needs: vm 6.1 6.12 timeout 300
+# needs: vm 6.1 6.12 timeout 600
 
 small_fs() {
 	truncate -s 24M "$T/disk.img"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: a device that is written has two tables now and then, loaded and cleared, or loaded and swapped in: the image stays open and fit for writing, nothing is lost, and it never looks dirty (lazy refcounts)
-# needs: vm 6.12 (6.1 7.2) timeout 300
+# needs: vm 6.12 (6.1 7.2) timeout 600
 
 for options in lazy_refcounts=on cluster_size=4k; do
 	truncate -s 12M "$T/base"
