@@ -34,6 +34,7 @@
 #define SECTORS (8 << 11) /* of a device that are used: 8 MiB */
 #define RANGE 128	  /* sectors that have one writer */
 #define MOST 64		  /* sectors of one thing to do */
+#define PAUSE 4000	  /* microseconds between two of them */
 
 struct thing {
 	uint32_t device;
@@ -175,6 +176,8 @@ static void *writer(void *arg)
 		if (!(next(&state) % 16) && fdatasync(fds[t.device]))
 			die("flushing");
 		things++;
+		/* Many moments, not much in each: who looks at the log has to catch up. */
+		usleep(PAUSE);
 	}
 	return NULL;
 }
@@ -207,6 +210,7 @@ static void *reader(void *arg)
 			exit(1);
 		}
 		reads++;
+		usleep(PAUSE);
 	}
 	return NULL;
 }

@@ -6,7 +6,7 @@
 seed=${SEED:-1}
 RANDOM=$seed
 # for a longer history
-ROUNDS=${ROUNDS:-14}
+ROUNDS=${ROUNDS:-16}
 declare -A did=() inside=() running=()
 files=0 seen=0
 
@@ -125,8 +125,8 @@ for ((round = 0; round < ROUNDS; round++)); do
 	kill -0 $load || fail "a reader has found something; seed $seed"
 	name=${names[RANDOM % 3]}
 	case $((RANDOM % 9)) in
-	0 | 1) what=group; external a b c ;;
-	2) what=snapshot; external "$name" ;;
+	0) what=group; external a b c ;;
+	1 | 2) what=snapshot; external "$name" ;;
 	3) what=internal; internal "$name" ;;
 	4) what=resize; resize "$name" ;;
 	*) what=merge; merge "$name" ;;

@@ -106,7 +106,7 @@ qemu-img create -q -f qcow2 -o data_file=data,data_file_raw=on external 1M
 qemu-io -f qcow2 -c 'write -q 0 100k' external
 both 0 external
 # encryption: the header in the image has
-qemu-img create -q -f qcow2 --object secret,id=s,data=x -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 luks 1M
+make_luks luks
 status 0 qcowctl check luks
 
 echo 'no image at all' >raw

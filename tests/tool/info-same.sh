@@ -61,6 +61,6 @@ done
 # what nothing can be done with yet is still shown
 qemu-img create -q -f qcow2 -o data_file=data,data_file_raw=on external 1M
 same external
-qemu-img create -q -f qcow2 --object secret,id=s,data=x -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 luks 1M
+make_luks luks
 want encrypted true "$(qcowctl info -J luks | jq .encrypted)"
 want "kind of encryption" luks "$(qcowctl info -J luks | jq -r '."format-specific".data.encrypt.format')"

@@ -36,6 +36,17 @@ refused() {
 	[ ! -s out ] || { cat out >&2; fail "it says something on standard output: $*"; }
 }
 
+# make_luks IMAGE: an encrypted one. QEMU measures how fast the machine is for it, and gives up now and then if that is busy.
+make_luks() {
+	local try
+	for try in {1..30}; do
+		! qemu-img create -q -f qcow2 --object secret,id=s,data=x \
+			-o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 "$1" 1M || return 0
+		sleep "0.$((try % 10))"
+	done
+	fail "qemu-img makes no encrypted image"
+}
+
 # same_json WHAT A B: two files of JSON say the same.
 same_json() {
 	diff <(jq -S . "$2") <(jq -S . "$3") || fail "$1"

@@ -51,7 +51,7 @@ done
 # what the kernel would refuse is refused here, by name
 qemu-img create -q -f qcow2 -o data_file=data external 1M
 refused "$T/external: .*external data file" line external
-qemu-img create -q -f qcow2 --object secret,id=s,data=x -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 luks 1M
+make_luks luks
 refused "$T/luks: .*encrypted" line luks
 cp base feature
 poke feature 72 8 32
