@@ -9,10 +9,13 @@
 #include "job-start.h"
 #include "job.h"
 #include "layers.h"
+#include "merge-files.h"
+#include "offline.h"
 #include "say.h"
 #include "size.h"
 
-int job_check_options(const struct args *args, bool device)
+/* @device: the first argument names a device, otherwise an image. Return: 0 or STATUS_USAGE. */
+static int check_options(const struct args *args, bool device)
 {
 	const char *rate = args_value(args, OPT_JOB_RATE);
 	uint64_t kib;
@@ -91,4 +94,40 @@ int job_start(const struct args *args, struct live *live, const char *message, s
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	free(text);
 	return status;
+}
+
+static int run_device(const struct args *args,
+		      int (*on_device)(const struct args *args, struct live *live))
+{
+	struct live live;
+	int status = STATUS_FAILED;
+
+	dm_setup();
+	if (!live_open(args->word[0], args->verb->name, &live))
+		status = on_device(args, &live);
+	live_close(&live);
+	return status;
+}
+
+static int run_files(const struct args *args,
+		     int (*on_files)(const struct args *args, struct merge_files *files))
+{
+	struct merge_files files;
+	int ret = merge_files_look(args, &files);
+
+	if (!ret)
+		ret = on_files(args, &files);
+	merge_files_end(&files);
+	return ret ? STATUS_FAILED : STATUS_DONE;
+}
+
+int job_run(const struct args *args, int (*on_device)(const struct args *args, struct live *live),
+	    int (*on_files)(const struct args *args, struct merge_files *files))
+{
+	bool device = is_device_meant(args->word[0]);
+	int status = check_options(args, device);
+
+	if (status)
+		return status;
+	return device ? run_device(args, on_device) : run_files(args, on_files);
 }

@@ -26,14 +26,18 @@ enum {
 		 "image: format of backing files whose format no image gives", "qcow2 raw"},       \
 		POLICY_OPTION(OPT_JOB_ALLOW)
 
+struct merge_files;
+
 /**
- * job_check_options() - judge them
- * @args: options
- * @device: the first argument names a device, otherwise an image
+ * job_run() - do the work of a verb that takes the name of a device or an image
+ * @args: options, judged here
+ * @on_device: starts a job. Return: exit status
+ * @on_files: does the same to files. Return: 0, or -1 after having said why not
  *
- * Return: 0, or the exit status of a usage error.
+ * Return: exit status.
  */
-int job_check_options(const struct args *args, bool device);
+int job_run(const struct args *args, int (*on_device)(const struct args *args, struct live *live),
+	    int (*on_files)(const struct args *args, struct merge_files *files));
 
 /**
  * job_start() - start a job and, in the foreground, wait for its end

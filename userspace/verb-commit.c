@@ -7,7 +7,6 @@
 #include "job-start.h"
 #include "layers.h"
 #include "merge-files.h"
-#include "offline.h"
 #include "say.h"
 #include "verbs.h"
 
@@ -79,17 +78,6 @@ static int commit(const struct args *args, struct live *live)
 	return status;
 }
 
-static int run_device(const struct args *args)
-{
-	struct live live;
-	int status = STATUS_FAILED;
-
-	if (!live_open(args->word[0], args->verb->name, &live))
-		status = commit(args, &live);
-	live_close(&live);
-	return status;
-}
-
 static int commit_files(const struct args *args, struct merge_files *files)
 {
 	const char *top_word = args_value(args, OPT_TOP), *base_word = args_value(args, OPT_BASE);
@@ -112,28 +100,9 @@ static int commit_files(const struct args *args, struct merge_files *files)
 	return ret;
 }
 
-static int run_files(const struct args *args)
-{
-	struct merge_files files;
-	int ret = merge_files_look(args, &files);
-
-	if (!ret)
-		ret = commit_files(args, &files);
-	merge_files_end(&files);
-	return ret ? STATUS_FAILED : STATUS_DONE;
-}
-
 static int run(const struct args *args)
 {
-	bool device = is_device_meant(args->word[0]);
-	int status = job_check_options(args, device);
-
-	if (status)
-		return status;
-	if (!device)
-		return run_files(args);
-	dm_setup();
-	return run_device(args);
+	return job_run(args, commit, commit_files);
 }
 
 const struct verb verb_commit = {

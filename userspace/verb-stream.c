@@ -88,17 +88,6 @@ static int stream(const struct args *args, struct live *live)
 	return status;
 }
 
-static int run_device(const struct args *args)
-{
-	struct live live;
-	int status = STATUS_FAILED;
-
-	if (!live_open(args->word[0], args->verb->name, &live))
-		status = stream(args, &live);
-	live_close(&live);
-	return status;
-}
-
 static int stream_files(const struct args *args, struct merge_files *files)
 {
 	const char *into_word = args_value(args, OPT_INTO), *base_word = args_value(args, OPT_BASE);
@@ -116,32 +105,13 @@ static int stream_files(const struct args *args, struct merge_files *files)
 	return merge_files_done(files, first, into - first);
 }
 
-static int run_files(const struct args *args)
-{
-	struct merge_files files;
-	int ret = merge_files_look(args, &files);
-
-	if (!ret)
-		ret = stream_files(args, &files);
-	merge_files_end(&files);
-	return ret ? STATUS_FAILED : STATUS_DONE;
-}
-
 static int run(const struct args *args)
 {
-	bool device = is_device_meant(args->word[0]);
-	int status = job_check_options(args, device);
-
-	if (status)
-		return status;
-	if (!device && args_has(args, OPT_COPY_ON_READ))
+	if (args_has(args, OPT_COPY_ON_READ) && !is_device_meant(args->word[0]))
 		return usage_error(args->verb,
 				   "stream: --copy-on-read is for devices, and %s is an image",
 				   args->word[0]);
-	if (!device)
-		return run_files(args);
-	dm_setup();
-	return run_device(args);
+	return job_run(args, stream, stream_files);
 }
 
 const struct verb verb_stream = {

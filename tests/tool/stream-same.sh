@@ -61,6 +61,7 @@ refused "not in the chain" qcowctl stream --base nothing two
 refused "No such file" qcowctl stream ./nothing
 status 2 qcowctl stream --rate 1M two
 status 2 qcowctl stream -b two
+status 2 qcowctl stream --copy-on-read two
 cp two before
 refused "internal snapshots" eval 'qcowctl snapshot --internal create two s && qcowctl stream two'
 qcowctl snapshot --internal delete two s
