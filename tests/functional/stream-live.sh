@@ -71,6 +71,8 @@ no 'nothing to pull up' qcowctl stream --base 2 disk
 no 'nothing to pull up' qcowctl stream --into 0 disk
 no 'does not lie below' qcowctl stream --base 2 --into 1 disk
 no 'not in the chain' qcowctl stream --base "$T/data" disk
+no 'only in the top' qcowctl stream --copy-on-read --into 2 disk
+! dmsetup message disk 0 stream copy_on_read || fail "a message without a layer is taken"
 # one that another device reads is not removed
 qcowctl attach -r "$T/base"
 no 'base is in use' qcowctl stream --delete disk
