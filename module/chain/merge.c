@@ -272,23 +272,6 @@ int q2_merge_idle(struct q2_merge *m, u64 guest, u64 *len)
 	return 0;
 }
 
-int q2_merge_amount(struct q2_merge *m, u64 guest, u64 end, u64 *bytes)
-{
-	struct q2_extent ext;
-	unsigned int layer;
-	int ret;
-
-	for (*bytes = 0; guest < end; guest += ext.len) {
-		ret = find(m, guest, end - guest, &layer, &ext);
-		if (ret)
-			return ret;
-		if (ext.kind == Q2_DATA || ext.kind == Q2_COMPRESSED)
-			*bytes += ext.len;
-		cond_resched();
-	}
-	return 0;
-}
-
 int q2_merge_step(struct q2_merge *m, u64 guest, u64 len, u64 *done)
 {
 	struct q2_extent ext;

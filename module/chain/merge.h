@@ -83,18 +83,6 @@ void q2_merge_end(struct q2_merge *m);
 int q2_merge_idle(struct q2_merge *m, u64 guest, u64 *len);
 
 /**
- * q2_merge_amount() - how much there is to copy
- * @m: merge
- * @guest: first guest byte
- * @end: the byte after the last, m->size at most
- * @bytes: result: bytes that q2_merge_step() would copy there; what it only marks as zero
- *         does not count
- *
- * Blocks. Return: 0 or as q2_merge_step().
- */
-int q2_merge_amount(struct q2_merge *m, u64 guest, u64 end, u64 *bytes);
-
-/**
  * q2_merge_step() - do what comes next
  * @m: merge
  * @guest: first guest byte, below m->size

@@ -4,6 +4,7 @@
 #include <linux/bvec.h>
 #include <linux/falloc.h>
 #include <linux/file.h>
+#include <linux/io.h>
 #include <linux/magic.h>
 #include <linux/namei.h>
 #include <linux/pagemap.h>
@@ -16,32 +17,81 @@
 #include "format/ondisk.h"
 #include "io/host.h"
 
-/* Metadata goes in pieces of this many pages: bounds the vectors on the stack. */
-#define PIECE_PAGES 16U
-#define PIECE_BYTES (PIECE_PAGES << PAGE_SHIFT)
+/* Memory in so many parts is described on the stack: metadata, and buffers in one part. */
+#define FEW_VECS 17U
+/* What does not fit goes through memory for this much at a time. */
+#define BOUNCE_BYTES (64U << 10)
 
 static struct q2_host *host_of(struct q2_file *file)
 {
 	return container_of(file, struct q2_host, file);
 }
 
-/* Describe memory of kmalloc() or vmalloc() page by page. */
-static unsigned int map_pages(void *buf, size_t len, struct bio_vec *vecs)
+/**
+ * struct vecs - memory of kmalloc() or vmalloc(), described for an I/O
+ * @v: the parts
+ * @max: as many fit there
+ * @nr: as many are used
+ * @few: parts of a small I/O
+ */
+struct vecs {
+	struct bio_vec *v;
+	unsigned int max;
+	unsigned int nr;
+	struct bio_vec few[FEW_VECS];
+};
+
+/* For I/O of up to @len bytes; without memory it is done in smaller steps. */
+static void get_vecs(struct vecs *vecs, size_t len)
 {
-	unsigned int n = 0;
+	size_t most = min_t(size_t, len / PAGE_SIZE + 2, BIO_MAX_VECS);
 
-	while (len) {
-		struct page *page = is_vmalloc_addr(buf) ? vmalloc_to_page(buf) : virt_to_page(buf);
-		size_t part = min(len, PAGE_SIZE - offset_in_page(buf));
-
-		vecs[n].bv_page = page;
-		vecs[n].bv_len = part;
-		vecs[n].bv_offset = offset_in_page(buf);
-		n++;
-		buf += part;
-		len -= part;
+	vecs->v = NULL;
+	vecs->max = most;
+	if (most > FEW_VECS)
+		vecs->v = kmalloc_array(most, sizeof(*vecs->v),
+					GFP_NOIO | __GFP_NOWARN | __GFP_NORETRY);
+	if (!vecs->v) {
+		vecs->v = vecs->few;
+		vecs->max = FEW_VECS;
 	}
-	return n;
+}
+
+static void put_vecs(const struct vecs *vecs)
+{
+	if (vecs->v != vecs->few)
+		kfree(vecs->v);
+}
+
+/*
+ * Describe the first bytes. Return: how many, a multiple of @align (BOUNCE_BYTES at most, so
+ * that a few vectors are enough for that) if not all.
+ */
+static size_t map_pages(struct vecs *vecs, void *buf, size_t len, u32 align)
+{
+	struct bio_vec *last = NULL;
+	size_t done = 0;
+
+	for (vecs->nr = 0; done < len;) {
+		struct page *page = is_vmalloc_addr(buf) ? vmalloc_to_page(buf) : virt_to_page(buf);
+		size_t part = min(len - done, PAGE_SIZE - offset_in_page(buf));
+
+		if (last && page_to_phys(page) + offset_in_page(buf) ==
+				    page_to_phys(last->bv_page) + last->bv_offset + last->bv_len) {
+			last->bv_len += part;
+		} else if (vecs->nr < vecs->max) {
+			last = &vecs->v[vecs->nr++];
+			last->bv_page = page;
+			last->bv_len = part;
+			last->bv_offset = offset_in_page(buf);
+		} else {
+			break;
+		}
+		buf += part;
+		done += part;
+	}
+	/* The last vector may go on behind what is told to those who use them. */
+	return done < len ? round_down(done, (size_t)align) : done;
 }
 
 /**
@@ -107,10 +157,10 @@ ssize_t q2_host_read_iter(struct q2_host *host, struct kiocb *kiocb, struct iov_
 	return ret;
 }
 
-/* One waiting read of at most PIECE_BYTES. Return: bytes or -errno. */
-static ssize_t read_file_piece(struct q2_host *host, u64 offset, void *buf, size_t len, bool direct)
+/* One waiting read. Return: bytes or -errno. */
+static ssize_t read_file_piece(struct q2_host *host, u64 offset, struct vecs *vecs, void *buf,
+			       size_t len, bool direct)
 {
-	struct bio_vec vecs[PIECE_PAGES + 1];
 	struct iov_iter iter;
 	struct kiocb kiocb;
 
@@ -118,21 +168,22 @@ static ssize_t read_file_piece(struct q2_host *host, u64 offset, void *buf, size
 	kiocb.ki_pos = offset;
 	/* The open file's own flags are not ours: O_DIRECT is said per call. */
 	kiocb.ki_flags = direct ? IOCB_DIRECT : 0;
-	iov_iter_bvec(&iter, ITER_DEST, vecs, map_pages(buf, len, vecs), len);
+	len = map_pages(vecs, buf, len, host->align);
+	iov_iter_bvec(&iter, ITER_DEST, vecs->v, vecs->nr, len);
 	return q2_host_read_iter(host, &kiocb, &iter);
 }
 
-static ssize_t read_bdev_piece(struct q2_host *host, u64 offset, void *buf, size_t len)
+static ssize_t read_bdev_piece(struct q2_host *host, u64 offset, struct vecs *vecs, void *buf,
+			       size_t len)
 {
-	struct bio_vec vecs[PIECE_PAGES + 1];
-	unsigned int n = map_pages(buf, len, vecs);
 	struct bio bio;
 	int ret;
 
+	len = map_pages(vecs, buf, len, host->align);
 	if (is_vmalloc_addr(buf))
 		flush_kernel_vmap_range(buf, len);
-	bio_init(&bio, host->bdev, vecs, n, REQ_OP_READ | REQ_META | REQ_PRIO);
-	bio.bi_vcnt = n;
+	bio_init(&bio, host->bdev, vecs->v, vecs->nr, REQ_OP_READ | REQ_META | REQ_PRIO);
+	bio.bi_vcnt = vecs->nr;
 	bio.bi_iter.bi_sector = offset >> SECTOR_SHIFT;
 	bio.bi_iter.bi_size = len;
 	ret = submit_bio_wait(&bio);
@@ -142,34 +193,39 @@ static ssize_t read_bdev_piece(struct q2_host *host, u64 offset, void *buf, size
 	return ret ? ret : len;
 }
 
-/* Aligned for direct I/O, at most PIECE_BYTES; what the file does not have reads zeroes. */
-static int read_piece(struct q2_host *host, u64 offset, void *buf, size_t len)
+/* Aligned for direct I/O; what the file does not have reads zeroes. */
+static int read_aligned(struct q2_host *host, u64 offset, void *buf, size_t len)
 {
+	struct vecs vecs;
 	size_t done = 0;
-	ssize_t ret;
+	ssize_t ret = 0;
 
 	if (host->bdev) {
 		u64 have = offset < host->file.size ? host->file.size - offset : 0;
 
-		done = min_t(u64, len, have);
-		ret = done ? read_bdev_piece(host, offset, buf, done) : 0;
-		if (ret < 0)
-			return ret;
-		memset(buf + done, 0, len - done);
-		return 0;
+		if (len > have) {
+			memset(buf + have, 0, len - have);
+			len = have;
+		}
 	}
+	get_vecs(&vecs, len);
 	while (done < len) {
-		ret = read_file_piece(host, offset + done, buf + done, len - done,
-				      host->direct && IS_ALIGNED(done, host->align));
+		if (host->bdev)
+			ret = read_bdev_piece(host, offset + done, &vecs, buf + done, len - done);
+		else
+			ret = read_file_piece(host, offset + done, &vecs, buf + done, len - done,
+					      host->direct && IS_ALIGNED(done, host->align));
 		/* Some file systems find reasons of their own against direct I/O. */
-		if (ret == -EINVAL && host->direct)
-			ret = read_file_piece(host, offset + done, buf + done, len - done, false);
-		if (ret < 0)
-			return ret;
-		if (!ret)
+		if (ret == -EINVAL && host->direct && !host->bdev)
+			ret = read_file_piece(host, offset + done, &vecs, buf + done, len - done,
+					      false);
+		if (ret <= 0)
 			break;
 		done += ret;
 	}
+	put_vecs(&vecs);
+	if (ret < 0)
+		return ret;
 	memset(buf + done, 0, len - done);
 	return 0;
 }
@@ -178,7 +234,7 @@ static int read_piece(struct q2_host *host, u64 offset, void *buf, size_t len)
 static int read_bounced(struct q2_host *host, u64 offset, void *buf, size_t len)
 {
 	size_t room =
-		min_t(size_t, PIECE_BYTES, round_up(len + 2 * (size_t)host->align, PAGE_SIZE));
+		min_t(size_t, BOUNCE_BYTES, round_up(len + 2 * (size_t)host->align, PAGE_SIZE));
 	void *bounce;
 	int ret = 0;
 
@@ -191,7 +247,7 @@ static int read_bounced(struct q2_host *host, u64 offset, void *buf, size_t len)
 		size_t skip = offset - first;
 		size_t part = min(len, room - skip);
 
-		ret = read_piece(host, first, bounce, round_up(skip + part, (size_t)host->align));
+		ret = read_aligned(host, first, bounce, round_up(skip + part, (size_t)host->align));
 		if (ret)
 			break;
 		memcpy(buf, bounce + skip, part);
@@ -289,15 +345,25 @@ int q2_host_write_bytes(struct q2_host *host, u64 offset, struct iov_iter *iter)
 	return 0;
 }
 
-static int write_piece(struct q2_host *host, u64 offset, const void *buf, size_t len)
+static int write_aligned(struct q2_host *host, u64 offset, void *buf, size_t len)
 {
-	struct bio_vec vecs[PIECE_PAGES + 1];
 	struct iov_iter iter;
+	struct vecs vecs;
+	size_t part;
+	int ret = 0;
 
-	if (is_vmalloc_addr(buf))
-		flush_kernel_vmap_range((void *)buf, len);
-	iov_iter_bvec(&iter, ITER_SOURCE, vecs, map_pages((void *)buf, len, vecs), len);
-	return q2_host_write_bytes(host, offset, &iter);
+	get_vecs(&vecs, len);
+	for (; len && !ret; len -= part) {
+		part = map_pages(&vecs, buf, len, host->align);
+		if (is_vmalloc_addr(buf))
+			flush_kernel_vmap_range(buf, part);
+		iov_iter_bvec(&iter, ITER_SOURCE, vecs.v, vecs.nr, part);
+		ret = q2_host_write_bytes(host, offset, &iter);
+		offset += part;
+		buf += part;
+	}
+	put_vecs(&vecs);
+	return ret;
 }
 
 static int host_write(struct q2_file *file, u64 offset, const void *buf, size_t len)
@@ -316,16 +382,9 @@ static int host_write(struct q2_file *file, u64 offset, const void *buf, size_t 
 			memcpy(copy, buf, len);
 		else
 			ret = -ENOMEM;
-		buf = copy;
 	}
-	while (len && !ret) {
-		size_t part = min_t(size_t, len, PIECE_BYTES);
-
-		ret = write_piece(host, offset, buf, part);
-		offset += part;
-		buf += part;
-		len -= part;
-	}
+	if (!ret)
+		ret = write_aligned(host, offset, copy ? copy : (void *)buf, len);
 	kvfree(copy);
 	memalloc_noio_restore(noio);
 	return ret;
@@ -387,25 +446,16 @@ static int host_read(struct q2_file *file, u64 offset, void *buf, size_t len)
 {
 	struct q2_host *host = host_of(file);
 	unsigned int noio;
-	int ret = 0;
+	int ret;
 
 	if (offset > Q2_MAX_OFFSET - len)
 		return -EINVAL;
 	noio = memalloc_noio_save();
 	if (!IS_ALIGNED(offset | len, host->align) ||
-	    !IS_ALIGNED((unsigned long)buf, host->mem_align)) {
+	    !IS_ALIGNED((unsigned long)buf, host->mem_align))
 		ret = read_bounced(host, offset, buf, len);
-		goto out;
-	}
-	while (len && !ret) {
-		size_t part = min_t(size_t, len, PIECE_BYTES);
-
-		ret = read_piece(host, offset, buf, part);
-		offset += part;
-		buf += part;
-		len -= part;
-	}
-out:
+	else
+		ret = read_aligned(host, offset, buf, len);
 	memalloc_noio_restore(noio);
 	return ret;
 }
@@ -467,7 +517,7 @@ static void learn_file(struct q2_host *host)
 		host->align = bdev_logical_block_size(inode->i_sb->s_bdev);
 	}
 	/* Odd answers would break the arithmetic; the page cache takes anything. */
-	if (!is_power_of_2(host->align) || host->align > PIECE_BYTES ||
+	if (!is_power_of_2(host->align) || host->align > BOUNCE_BYTES ||
 	    !is_power_of_2(host->mem_align) || host->mem_align > PAGE_SIZE) {
 		host->align = SECTOR_SIZE;
 		host->mem_align = SECTOR_SIZE;

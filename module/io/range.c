@@ -19,6 +19,7 @@ static bool try_lock(struct q2_ranges *ranges, struct q2_range *range)
 	spin_lock(&ranges->lock);
 	list_for_each_entry(other, &ranges->held, list) {
 		if (other->start < range->end && range->start < other->end) {
+			WRITE_ONCE(other->wanted, true);
 			free = false;
 			break;
 		}
@@ -33,7 +34,13 @@ void q2_range_lock(struct q2_ranges *ranges, struct q2_range *range, u64 start, 
 {
 	range->start = start;
 	range->end = end;
+	range->wanted = false;
 	wait_event(ranges->wait, try_lock(ranges, range));
+}
+
+bool q2_range_wanted(const struct q2_range *range)
+{
+	return READ_ONCE(range->wanted);
 }
 
 void q2_range_unlock(struct q2_ranges *ranges, struct q2_range *range)

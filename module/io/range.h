@@ -30,17 +30,22 @@ struct q2_ranges {
  * @list: in &q2_ranges.held
  * @start: first guest byte
  * @end: past the last one
+ * @wanted: somebody waits for it
  */
 struct q2_range {
 	struct list_head list;
 	u64 start;
 	u64 end;
+	bool wanted;
 };
 
 void q2_ranges_init(struct q2_ranges *ranges);
 
 /* Wait until nobody holds a byte of [start, end), and hold it. Blocks. */
 void q2_range_lock(struct q2_ranges *ranges, struct q2_range *range, u64 start, u64 end);
+
+/* For who holds it: does somebody wait for a byte of it? */
+bool q2_range_wanted(const struct q2_range *range);
 
 /* Give it back. */
 void q2_range_unlock(struct q2_ranges *ranges, struct q2_range *range);

@@ -27,14 +27,11 @@
 /* Guest bytes of a window, a multiple of every cluster size. */
 #define WINDOW (4ULL << 20)
 /*
- * Windows of a batch: one wait for requests, and one flush of the base. A guest that writes
- * there waits for all of it, so it takes about as long as this, ...
+ * Windows of a batch: one wait for requests, and one flush of the base. It ends early when a
+ * guest wants to write there, or is active and has been without its turn for a while.
  */
-#define BATCH_NS (20ULL * NSEC_PER_MSEC)
 #define MAX_WINDOWS 64U
-/* ... with that many bytes to copy ... */
-#define MAX_BATCH (MAX_WINDOWS * WINDOW)
-/* ... and guest bytes from the first to the last: the map forgets as much. */
+/* Guest bytes from the first to the last: the map forgets as much. */
 #define BATCH_SPAN (1ULL << 30)
 
 static_assert(WINDOW % (1ULL << Q2_MAX_CLUSTER_BITS) == 0);
@@ -113,7 +110,6 @@ int q2_commit_start(struct q2_job *job, bool suspended, struct q2_err *err)
 		if (!job->windows)
 			ret = q2_err_set(err, ENOMEM, "there is not enough memory");
 	}
-	job->batch = WINDOW;
 	job->total = job->merge.size + job->down.size;
 	return ret;
 }
@@ -126,7 +122,7 @@ static int plan_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
 {
 	struct q2_merge *m = &job->down;
 	struct q2_range *w = job->windows;
-	u64 sum = 0, len, bytes, start, end;
+	u64 len, end;
 
 	for (*nr = 0; *nr < MAX_WINDOWS && !READ_ONCE(job->cancel); *pos = end) {
 		int ret = q2_merge_idle(m, *pos, &len);
@@ -136,16 +132,10 @@ static int plan_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
 		*pos += len;
 		if (*pos >= m->size)
 			break;
-		start = round_down(*pos, WINDOW);
-		end = min(start + WINDOW, m->size);
-		ret = q2_merge_amount(m, *pos, end, &bytes);
-		if (ret)
-			return ret;
-		if (*nr && (sum + bytes > job->batch || end - w[0].start > BATCH_SPAN ||
-			    READ_ONCE(job->rate_kib)))
+		end = min(round_down(*pos, WINDOW) + WINDOW, m->size);
+		if (*nr && (end - w[0].start > BATCH_SPAN || READ_ONCE(job->rate_kib)))
 			break;
-		sum += bytes;
-		w[*nr].start = start;
+		w[*nr].start = round_down(*pos, WINDOW);
 		w[*nr].end = end;
 		++*nr;
 	}
@@ -167,53 +157,67 @@ static int copy_window(struct q2_merge *m, u64 pos, u64 end)
 	return ret;
 }
 
-/* 2 to 4 of the head of this file, for windows that are locked and frozen. */
-static int move_batch(struct q2_job *job, unsigned int nr)
+static bool is_wanted(const struct q2_job *job, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (q2_range_wanted(&job->windows[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * 2 to 4 of the head of this file, for windows that are locked and frozen. @moved: so many
+ * of them, the first ones.
+ */
+static int move_batch(struct q2_job *job, unsigned int nr, unsigned int *moved)
 {
 	struct q2_disk *disk = job->disk;
 	const struct q2_range *w = job->windows;
-	unsigned int i;
+	unsigned int i, copied;
 	int ret = 0;
 
-	for (i = 0; i < nr && !ret; i++)
+	for (i = 0; i < nr && !ret; i += !ret) {
+		if (i && (is_wanted(job, nr) || q2_job_awaited(job)))
+			break;
 		ret = copy_window(&job->down, w[i].start, w[i].end);
+	}
+	/* What has been copied needs no second time; the error comes back in the next batch. */
+	copied = i;
+	*moved = 0;
+	if (ret && !copied)
+		return ret;
 	/* Durable below before it is gone above. */
-	if (!ret)
-		ret = disk->dest->img ? q2_image_commit(disk->dest->img)
-				      : q2_file_flush(&disk->dest->host->file);
-	for (i = 0; i < nr && !ret; i++)
+	ret = disk->dest->img ? q2_image_commit(disk->dest->img)
+			      : q2_file_flush(&disk->dest->host->file);
+	for (i = 0; i < copied && !ret; i++)
 		ret = q2_image_unallocate(disk->top->img, w[i].start, w[i].end - w[i].start);
+	if (!ret)
+		*moved = copied;
 	return ret;
-}
-
-/* As many bytes the next time as can be moved while a guest may be kept waiting. */
-static void fit_batch(struct q2_job *job, u64 took)
-{
-	if (took < BATCH_NS / 2)
-		job->batch = min(job->batch * 2, MAX_BATCH);
-	else if (took > BATCH_NS)
-		job->batch = max(job->batch / 2, WINDOW);
 }
 
 static int merge_batch(struct q2_job *job, u64 *pos)
 {
 	struct q2_disk *disk = job->disk;
 	struct q2_range *w = job->windows;
-	unsigned int nr, i;
-	u64 next = *pos, since;
+	unsigned int nr, moved, i;
+	u64 next = *pos;
 	int ret;
 
 	ret = plan_batch(job, &next, &nr);
 	if (!ret && nr) {
 		for (i = 0; i < nr; i++)
 			q2_range_lock(&disk->ranges, &w[i], w[i].start, w[i].end);
-		since = ktime_get_ns();
 		q2_layers_freeze(disk, w[0].start, w[nr - 1].end);
-		ret = move_batch(job, nr);
+		ret = move_batch(job, nr, &moved);
 		q2_layers_thaw(disk);
-		fit_batch(job, ktime_get_ns() - since);
 		for (i = 0; i < nr; i++)
 			q2_range_unlock(&disk->ranges, &w[i]);
+		if (moved < nr)
+			next = w[moved].start;
 	}
 	if (!ret)
 		*pos = next;

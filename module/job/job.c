@@ -19,6 +19,8 @@
 #define MEMORY_DELAY (HZ / 50 + 1)
 /* A guest that is active gets as long as the step took, this at most. */
 #define MAX_YIELD (HZ / 20 + 1)
+/* A step that may end early does so after this, if a guest is active. */
+#define LONG_STEP (HZ / 50 + 1)
 
 const char *q2_job_state_name(enum q2_job_state state)
 {
@@ -134,6 +136,12 @@ static void keep_rate(struct q2_job *job)
 static u64 guest_requests(const struct q2_disk *disk)
 {
 	return q2_disk_counter(disk, Q2_COUNT_HITS) + q2_disk_counter(disk, Q2_COUNT_MISSES);
+}
+
+bool q2_job_awaited(struct q2_job *job)
+{
+	return disturbed(job) || (time_after(jiffies, job->step + LONG_STEP) &&
+				  guest_requests(job->disk) != job->requests);
 }
 
 /* Guests come first: where they are active the job takes every other turn only. */

@@ -76,7 +76,6 @@ struct q2_job_params {
  * @overlay: number of the layer whose header will name another backing file, or Q2_NO_LAYER
  * @dest: @down is under way: the base is written by guests, too
  * @windows: COMMIT of the top: room for the guest ranges that are being merged
- * @batch: COMMIT of the top: bytes to copy in one go
  * @budget: bytes moved at @since, for the rate
  * @since: in jiffies
  * @step: when the step before ended, in jiffies
@@ -107,7 +106,6 @@ struct q2_job {
 	unsigned int overlay;
 	bool dest;
 	struct q2_range *windows;
-	u64 batch;
 	u64 budget;
 	unsigned long since;
 	unsigned long step;
@@ -169,6 +167,9 @@ const char *q2_job_state_name(enum q2_job_state state);
  * for guests. Return: 0: (try again and) go on; -ECANCELED; -errno: fail.
  */
 int q2_job_checkpoint(struct q2_job *job, int ret);
+
+/* Inside a long step: is it time to end it, for the job's sake or for guests'? */
+bool q2_job_awaited(struct q2_job *job);
 
 /* Guest bytes up to @pos of @m are behind the job. */
 void q2_job_progress(struct q2_job *job, const struct q2_merge *m, u64 pos);

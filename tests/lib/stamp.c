@@ -14,12 +14,13 @@ int main(int argc, char **argv)
 {
 	static unsigned char buf[SECTOR];
 	uint64_t left, sector = 0, x;
+	char *end;
 
-	if (argc != 3) {
+	left = argc == 3 ? strtoull(argv[2], &end, 0) : 0;
+	if (argc != 3 || end == argv[2] || *end) {
 		fprintf(stderr, "usage: stamp SEED BYTES\n");
 		return 2;
 	}
-	left = strtoull(argv[2], NULL, 0);
 	while (left) {
 		size_t n = left < SECTOR ? left : SECTOR;
 		int at = snprintf((char *)buf, SECTOR, "seed %s sector %llu ", argv[1],
