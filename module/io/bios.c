@@ -160,11 +160,14 @@ void q2_bios_put(void)
 	mutex_unlock(&lock);
 }
 
+static bool in_transaction(void)
+{
+	return current->journal_info || (current->flags & PF_MEMALLOC_NOFS);
+}
+
 static bool may_wait(void)
 {
-	if (current->journal_info || (current->flags & PF_MEMALLOC_NOFS))
-		return false;
-	return current_is_kswapd() || !(current->flags & PF_KTHREAD);
+	return current_is_kswapd() || !(in_transaction() || (current->flags & PF_KTHREAD));
 }
 
 /* @pages more, if that stays below @limit, or if there are none. */
@@ -180,15 +183,17 @@ static bool get_turn(int pages, int limit)
 }
 
 /*
- * Not again before anything has been written: who looks for one page tries thousands, and
- * a moment for each is minutes, in which a journal does nothing for those who write.
+ * A journal not again before anything has been written: who looks for one page tries
+ * thousands, and a moment for each is minutes, in which it does nothing for those who write.
+ * Other kernel threads each time: one that starts threads, and is told at once that no page
+ * can be written, takes the machine for out of memory and has a program killed.
  */
 static bool wait_a_moment(int pages)
 {
 	static int vain = -1; /* pages that had been written when somebody waited in vain */
 	int now = atomic_read(&written);
 
-	if (now == READ_ONCE(vain))
+	if (in_transaction() && now == READ_ONCE(vain))
 		return get_turn(pages, SWAP_PAGES);
 	if (wait_event_timeout(turn, get_turn(pages, SWAP_PAGES), MOMENT))
 		return true;
