@@ -6,7 +6,7 @@
 seed=${SEED:-1}
 RANDOM=$seed
 # for a longer history
-ROUNDS=${ROUNDS:-16}
+ROUNDS=${ROUNDS:-12}
 declare -A did=() inside=() running=()
 files=0 seen=0
 
