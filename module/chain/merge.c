@@ -218,9 +218,12 @@ static int zero_into(struct q2_merge *m, u64 guest, u64 len, u64 *done)
 static int copy_extent(struct q2_merge *m, unsigned int layer, const struct q2_extent *ext,
 		       u64 *done)
 {
+	u64 most = room(m);
 	int ret;
 
-	*done = min_t(u64, ext->len, room(m));
+	if (m->piece)
+		most = min(most, m->piece);
+	*done = min(ext->len, most);
 	ret = read_extent(m, layer, ext, *done, m->buf);
 	return ret ? ret : write_into(m, ext->guest, *done, m->buf);
 }

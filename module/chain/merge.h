@@ -32,6 +32,8 @@
  * @expand: read from the compressed cluster @ext of a layer: @len bytes from @skip on.
  *          Blocks. Return: 0; -EIO broken data; -errno
  * @arg: its first argument
+ * @piece: bytes that a step copies at most, a multiple of the cluster size of @into; 0: as many
+ *         as there is room for. May change between steps.
  * @buf: a piece, Q2_MERGE_BYTES or a cluster of @into if that is more
  * @fill: the same for what surrounds it
  * @size: guest bytes from 0 on that are to be visited
@@ -46,6 +48,7 @@ struct q2_merge {
 	int (*expand)(void *arg, unsigned int layer, const struct q2_extent *ext, u32 skip,
 		      void *buf, u32 len);
 	void *arg;
+	u64 piece;
 	/* set by merge.c */
 	u8 *buf;
 	u8 *fill;

@@ -20,7 +20,10 @@
 /* A guest that is active gets as long as the step took, this at most. */
 #define MAX_YIELD (HZ / 20 + 1)
 /* A step that may end early does so after this, if a guest is active. */
-#define LONG_STEP (HZ / 50 + 1)
+#define LONG_STEP_NS (20 * NSEC_PER_MSEC)
+/* A guest is active if it has been within this time. Then it waits for this much data at most. */
+#define ACTIVE_NS (50 * NSEC_PER_MSEC)
+#define SMALL_PIECE (256ULL << 10)
 
 const char *q2_job_state_name(enum q2_job_state state)
 {
@@ -140,20 +143,29 @@ static u64 guest_requests(const struct q2_disk *disk)
 
 bool q2_job_awaited(struct q2_job *job)
 {
-	return disturbed(job) || (time_after(jiffies, job->step + LONG_STEP) &&
+	return disturbed(job) || (ktime_get_ns() - job->step > LONG_STEP_NS &&
 				  guest_requests(job->disk) != job->requests);
 }
 
-/* Guests come first: where they are active the job takes every other turn only. */
+/* Guests come first: where they are active the job takes half of the time, in small pieces. */
 static void yield_to_guests(struct q2_job *job)
 {
-	u64 requests = guest_requests(job->disk);
-	unsigned long took = jiffies - job->step;
+	u64 now = ktime_get_ns();
+	bool active;
 
-	if (requests != job->requests && took)
-		nap(job, min_t(unsigned long, took, MAX_YIELD));
+	if (guest_requests(job->disk) != job->requests)
+		job->guest_seen = now;
+	active = now - job->guest_seen < ACTIVE_NS;
+	job->owed = active ? job->owed + now - job->step : 0;
+	if (job->owed >= TICK_NSEC) {
+		nap(job, min_t(unsigned long, nsecs_to_jiffies(job->owed), MAX_YIELD));
+		job->owed = 0;
+	}
+	/* No smaller than a cluster: a part of one would be filled first. */
+	job->merge.piece = active ? max(SMALL_PIECE, job->disk->range_unit) : 0;
+	job->down.piece = job->merge.piece;
 	job->requests = guest_requests(job->disk);
-	job->step = jiffies;
+	job->step = ktime_get_ns();
 }
 
 /* The disk is suspended: nothing may be under way. */
@@ -271,7 +283,7 @@ static void run(struct work_struct *work)
 	unsigned int noio = memalloc_noio_save();
 	int ret;
 
-	job->step = jiffies;
+	job->step = ktime_get_ns();
 	job->since = jiffies;
 	ret = q2_job_checkpoint(job, 0);
 	if (!ret)
@@ -360,6 +372,8 @@ static int start(struct q2_job *job, const struct q2_job_params *params, bool su
 	job->done = 0;
 	job->moved = 0;
 	job->budget = 0;
+	job->owed = 0;
+	job->guest_seen = 0;
 	job->error = 0;
 	job->deadline = 0;
 	job->rate_kib = params->rate_kib;

@@ -78,7 +78,9 @@ struct q2_job_params {
  * @windows: COMMIT of the top: room for the guest ranges that are being merged
  * @budget: bytes moved at @since, for the rate
  * @since: in jiffies
- * @step: when the step before ended, in jiffies
+ * @step: when the step before ended, in nanoseconds
+ * @owed: time the job has had while a guest was active, in nanoseconds
+ * @guest_seen: when a guest was active, in nanoseconds; 0: never
  * @requests: guest requests until then
  * @deadline: for room, in jiffies; 0: there is some
  * @lock: one caller of q2_job_start() at a time
@@ -108,7 +110,9 @@ struct q2_job {
 	struct q2_range *windows;
 	u64 budget;
 	unsigned long since;
-	unsigned long step;
+	u64 step;
+	u64 owed;
+	u64 guest_seen;
 	u64 requests;
 	unsigned long deadline;
 	struct mutex lock;

@@ -64,21 +64,29 @@ static int step(struct q2_job *job, struct q2_merge *m, u64 pos, u64 *done)
 	return ret;
 }
 
-/* The clusters where a guest has been, now rather than later. */
-static int follow_guest(struct q2_job *job, struct q2_merge *m)
+static int follow_hint(struct q2_job *job, struct q2_merge *m, const struct q2_hint *hint)
 {
 	u64 unit = job->disk->range_unit, pos, end, len;
-	struct q2_hint hint;
 	int ret = 0;
 
-	if (!q2_hints_take(&job->disk->hints, &hint))
-		return 0;
-	end = min(round_up(hint.guest + hint.len, unit), m->size);
-	for (pos = round_down(hint.guest, unit); pos < end && !ret; pos += len) {
+	end = min(round_up(hint->guest + hint->len, unit), m->size);
+	for (pos = round_down(hint->guest, unit); pos < end && !ret; pos += len) {
 		ret = q2_merge_idle(m, pos, &len);
 		if (!ret && !len)
 			ret = step(job, m, pos, &len);
 	}
+	return ret;
+}
+
+/* The clusters where guests have been, now rather than later. */
+static int follow_guests(struct q2_job *job, struct q2_merge *m)
+{
+	struct q2_hint hint;
+	unsigned int n;
+	int ret = 0;
+
+	for (n = 0; n < Q2_HINTS && !ret && q2_hints_take(&job->disk->hints, &hint); n++)
+		ret = follow_hint(job, m, &hint);
 	return ret;
 }
 
@@ -88,7 +96,7 @@ static int fill_top(struct q2_job *job, struct q2_merge *m)
 	int ret = 0;
 
 	while (pos < m->size && !ret) {
-		ret = follow_guest(job, m);
+		ret = follow_guests(job, m);
 		if (!ret)
 			ret = q2_merge_idle(m, pos, &len);
 		pos += ret ? 0 : len;
