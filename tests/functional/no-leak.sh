@@ -59,7 +59,11 @@ cmp -s "$T/before" "$T/during" && fail "what a device holds is not seen, so neit
 detach one
 cycle
 cycle
-settle
-records >"$T/after"
-comm -13 "$T/before" "$T/after" | head -n 20 >"$T/left"
+# What is freed after a grace period takes its time on a busy machine; what leaks stays.
+for ((i = 0; i < 20; i++)); do
+	settle
+	records >"$T/after"
+	comm -13 "$T/before" "$T/after" | head -n 20 >"$T/left"
+	[ -s "$T/left" ] || break
+done
 [ ! -s "$T/left" ] || { cat "$T/left"; fail "allocated and not freed: $(head -n 1 "$T/left" | cut -c 1-150)"; }
