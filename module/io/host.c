@@ -41,10 +41,11 @@ struct vecs {
 	struct bio_vec few[FEW_VECS];
 };
 
-/* For I/O of up to @len bytes; without memory it is done in smaller steps. */
-static void get_vecs(struct vecs *vecs, size_t len)
+/* For I/O on @len bytes at @buf; without memory it is done in smaller steps. */
+static void get_vecs(struct vecs *vecs, const void *buf, size_t len)
 {
-	size_t most = min_t(size_t, len / PAGE_SIZE + 2, BIO_MAX_VECS);
+	size_t pages = DIV_ROUND_UP(offset_in_page(buf) + len, PAGE_SIZE);
+	size_t most = min_t(size_t, pages, BIO_MAX_VECS);
 
 	vecs->v = NULL;
 	vecs->max = most;
@@ -208,7 +209,7 @@ static int read_aligned(struct q2_host *host, u64 offset, void *buf, size_t len)
 			len = have;
 		}
 	}
-	get_vecs(&vecs, len);
+	get_vecs(&vecs, buf, len);
 	while (done < len) {
 		if (host->bdev)
 			ret = read_bdev_piece(host, offset + done, &vecs, buf + done, len - done);
@@ -352,7 +353,7 @@ static int write_aligned(struct q2_host *host, u64 offset, void *buf, size_t len
 	size_t part;
 	int ret = 0;
 
-	get_vecs(&vecs, len);
+	get_vecs(&vecs, buf, len);
 	for (; len && !ret; len -= part) {
 		part = map_pages(&vecs, buf, len, host->align);
 		if (is_vmalloc_addr(buf))

@@ -78,15 +78,18 @@ static int follow_hint(struct q2_job *job, struct q2_merge *m, const struct q2_h
 	return ret;
 }
 
-/* The clusters where guests have been, now rather than later. */
+/* The clusters where guests have been, now rather than later; no longer than a step may take. */
 static int follow_guests(struct q2_job *job, struct q2_merge *m)
 {
 	struct q2_hint hint;
 	unsigned int n;
 	int ret = 0;
 
-	for (n = 0; n < Q2_HINTS && !ret && q2_hints_take(&job->disk->hints, &hint); n++)
+	for (n = 0; n < Q2_HINTS && !ret && !q2_job_awaited(job); n++) {
+		if (!q2_hints_take(&job->disk->hints, &hint))
+			break;
 		ret = follow_hint(job, m, &hint);
+	}
 	return ret;
 }
 
