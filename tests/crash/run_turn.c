@@ -467,14 +467,14 @@ static void pick(struct world *w, enum kind kind)
 	memset(op, 0, sizeof(*op));
 	if (!w->nr && (kind == APPLY || kind == DELETE))
 		kind = CREATE;
-	if (kind == CREATE && w->nr >= MOST_SNAPSHOTS)
-		kind = DELETE;
 	/* As QEMU: what version 2 does not know. */
 	if (kind == RESIZE && w->set->config->version == 2 &&
 	    (w->nr || backing_size(w->set) > w->g.size))
 		kind = w->nr ? DELETE : CREATE;
 	if (kind == RENAME && w->set->nr < 2)
 		kind = CREATE;
+	if (kind == CREATE && w->nr >= MOST_SNAPSHOTS)
+		kind = DELETE;
 	op->kind = kind;
 	if (kind == RENAME)
 		pick_name(w);

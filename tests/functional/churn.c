@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * churn DEVICE MODEL SEED OPERATIONS THREADS: writes, reads, discards, zeroes and
+ * churn DEVICE MODEL SEED OPERATIONS THREADS [PAUSE]: writes, reads, discards, zeroes and
  * flushes at random, against a model in memory that is written to MODEL at the end.
+ * A thread pauses for PAUSE microseconds between two of them, if it is said.
  *
  * Each thread owns every THREADS-th slot of 512 bytes .. 64 KiB, so that writes,
  * zeroes and discards of different threads meet in one cluster but not in one
@@ -28,6 +29,7 @@ static uint64_t size;
 static unsigned char *model;
 static unsigned int threads, unit, block = 512;
 static long operations;
+static unsigned int pause_us;
 static pthread_rwlock_t whole = PTHREAD_RWLOCK_INITIALIZER;
 
 struct worker {
@@ -172,6 +174,8 @@ static void *work(void *arg)
 			put(w, offset, len);
 			pthread_rwlock_unlock(&whole);
 		}
+		if (pause_us)
+			usleep(pause_us);
 	}
 	return NULL;
 }
@@ -183,13 +187,14 @@ int main(int argc, char **argv)
 	uint64_t pos;
 	FILE *out;
 
-	if (argc != 6)
+	if (argc != 6 && argc != 7)
 		return 2;
 	device = open(argv[1], O_RDWR | O_DIRECT);
 	if (device < 0 || ioctl(device, BLKGETSIZE64, &size))
 		die(argv[1], 0, 0);
 	operations = atol(argv[4]);
 	threads = atoi(argv[5]);
+	pause_us = argc > 6 ? atoi(argv[6]) : 0;
 	if (ioctl(device, BLKSSZGET, &block) || size < block)
 		die(argv[1], 0, 0);
 	for (unit = block << atol(argv[3]) % 8; size / unit < threads && unit > block; unit /= 2)

@@ -3,7 +3,6 @@
 # shows: commit merges any range of a chain in use: the top, the middle, into qcow2 and raw, into a shorter base; the disk shows the same, the chain is shorter on disk, too, and the files that are left over are named, or removed
 # needs: vm 6.12 (6.1 7.2) timeout 600
 
-layers() { qcowctl status -J disk | jq -r '.layers[].path' | sed "s|^$T/||" | xargs; }
 no() {
 	local regex=$1 rc=0
 	shift
@@ -30,12 +29,12 @@ make_chain() {
 		[ $i = 3 ] || qcowctl snapshot disk "$T/l2"
 	done
 	"$BIN/churn" /dev/mapper/disk "$T/model" 4 60 2
-	want chain "base l1 l2 else/l3" "$(layers)"
+	want chain "base l1 l2 else/l3" "$(chain_of disk)"
 }
 
 # merge EXPECTED-LAYERS EXPECTED-UNNEEDED OPTION...: under load
 merge() {
-	local expected=$1 unneeded=$2 churn
+	local expected=$1 unneeded=$2 churn job
 	shift 2
 	"$BIN/churn" /dev/mapper/disk "$T/model" 5 120 3 &
 	churn=$!
@@ -43,8 +42,9 @@ merge() {
 	cat "$T/out"
 	grep -qE '^disk: commit done, .* copied$' "$T/out" || fail "the end is not told"
 	want "unneeded" "$unneeded" "$(sed -n "s|^no longer needed: $T/||p" "$T/out" | sort | xargs)"
-	want "chain" "$expected" "$(layers)"
-	want "job" "commit done" "$(qcowctl job -J disk | jq -r '"\(.type) \(.state)"')"
+	want "chain" "$expected" "$(chain_of disk)"
+	job=$(qcowctl job -J disk)
+	want "job" "commit done" "$(json_value type "$job") $(json_value state "$job")"
 	wait $churn || fail "churn"
 	same_as disk "$T/model"
 	qcowctl detach disk
@@ -95,7 +95,7 @@ no 'nothing below it' qcowctl commit --top 0 disk
 qcowctl create -b base -F qcow2 other
 qcowctl attach -r other
 no 'in use|use' qcowctl commit disk
-want chain "base l2 else/l3" "$(layers)"
+want chain "base l2 else/l3" "$(chain_of disk)"
 qcowctl detach other
 qcowctl detach disk
 
@@ -103,7 +103,7 @@ qcowctl detach disk
 make_chain qcow2 6M
 for ((n = 1; ; n++)); do
 	rc=0
-	[ "$(layers | wc -w)" -gt 1 ] || qcowctl snapshot disk "$T/more$n"
+	[ "$(chain_of disk)" != base ] || qcowctl snapshot disk "$T/more$n"
 	"$BIN/fail-ioctl" $n qcowctl commit disk >"$T/out" 2>"$T/said" || rc=$?
 	cat "$T/said"
 	want "state after call $n" L--w "$(dmsetup info -c --noheadings -o attr disk)"
@@ -113,7 +113,7 @@ done
 # suspended, for the base has to grow; sent; resumed; and all of it
 ((n >= 4)) || fail "only $n steps"
 same_as disk "$T/model"
-want chain base "$(layers)"
+want chain base "$(chain_of disk)"
 qcowctl detach disk
 qemu-img check -q "$T/base" || fail "qemu-img check"
 
@@ -133,7 +133,7 @@ sums=$(cat mnt/? | sha256sum)
 qcowctl commit --delete disk
 echo 3 >/proc/sys/vm/drop_caches
 want "files" "$sums" "$(cat mnt/? | sha256sum)"
-want chain fs1 "$(layers)"
+want chain fs1 "$(chain_of disk)"
 umount mnt
 qcowctl detach disk
 want "left over" "fs1" "$(ls | grep ^fs1 | xargs)"

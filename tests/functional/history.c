@@ -34,7 +34,7 @@
 #define SECTORS (8 << 11) /* of a device that are used: 8 MiB */
 #define RANGE 128	  /* sectors that have one writer */
 #define MOST 64		  /* sectors of one thing to do */
-#define PAUSE 4000	  /* microseconds between two of them */
+#define PAUSE 8000	  /* microseconds between two of them */
 
 struct thing {
 	uint32_t device;

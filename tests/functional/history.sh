@@ -10,16 +10,13 @@ ROUNDS=${ROUNDS:-12}
 declare -A did=() inside=() running=()
 files=0 seen=0
 
-# layers NAME: files of the chain, base first
-layers() { qcowctl status -J "$1" | jq -r '.layers[].path'; }
-
 # ended NAME...: no job is on any more
 ended() {
 	local name state
 	for name; do
 		[ -n "${running[$name]:-}" ] || continue
 		qcowctl job --wait "$name" >"$T/out" 2>&1 || true
-		state=$(qcowctl job -J "$name" | jq -r .state)
+		state=$(json_value state "$(qcowctl job -J "$name")")
 		[[ " ${running[$name]} " == *" $state "* ]] || fail "the job on $name: $state: $(cat "$T/out")"
 		running[$name]=
 	done

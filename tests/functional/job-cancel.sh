@@ -3,8 +3,7 @@
 # shows: a job is looked at, slowed down, waited for and cancelled, by command and by signal, within a second; what it leaves is a chain that shows the same, and starting again ends it; nothing else changes the chain meanwhile; each change of state is an event
 # needs: vm 6.12 (6.1 7.2) timeout 600
 
-layers() { qcowctl status -J disk | jq -r '.layers[].path' | sed "s|^$T/||" | xargs; }
-job() { qcowctl job -J disk | jq -r ".$1"; }
+job() { json_value "$1" "$(qcowctl job -J disk)"; }
 no() {
 	local regex=$1 rc=0
 	shift
@@ -17,7 +16,7 @@ no() {
 settled() {
 	local image rc
 	same_as disk "$T/model"
-	for image in $(layers); do
+	for image in $(chain_of disk); do
 		rc=0
 		qemu-img check -U "$T/$image" >"$T/out" || rc=$?
 		((rc == 0 || rc == 3)) || fail "qemu-img check $image: $(tail -n 5 "$T/out")"
@@ -31,7 +30,7 @@ for verb in commit stream; do
 	qcowctl create -b base -F qcow2 "$T/top"
 	qcowctl attach -n disk "$T/top"
 	want "without a job" "disk: no job" "$(qcowctl job disk)"
-	want "without a job" "null disk" "$(job 'type') $(job device)"
+	want "without a job" "null disk" "$(qcowctl job -J disk | jq -r '"\(.type) \(.device)"')"
 	no 'no job is on' qcowctl job --cancel disk
 	qcowctl job --wait disk
 	# more than all that is cut below can copy, however slow the machine
@@ -63,7 +62,7 @@ for verb in commit stream; do
 	echo "cancelled after $took ms"
 	((took < 3000)) || fail "cancelling took $took ms"
 	want "state" cancelled "$(job state)"
-	want "chain" "base top" "$(layers)"
+	want "chain" "base top" "$(chain_of disk)"
 	[ "$(dmsetup info -c --noheadings -o events disk)" -gt "$events" ] || fail "no event"
 	no 'no job is on' qcowctl job --cancel disk
 	no 'was cancelled' qcowctl job --wait disk
@@ -99,7 +98,7 @@ for verb in commit stream; do
 	want "state" "done" "$(job state)"
 	qcowctl job disk | grep -qE "^disk: $verb, done: .* copied\$" || fail "the end is not told"
 	want "list" "-" "$(qcowctl list -n -o JOB | xargs)"
-	if [ $verb = commit ]; then want "chain" base "$(layers)"; else want "chain" top "$(layers)"; fi
+	if [ $verb = commit ]; then want "chain" base "$(chain_of disk)"; else want "chain" top "$(chain_of disk)"; fi
 	settled
 
 	# detached while it is on

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * pairs DEVICE DEVICE...: write 1, 2, 3, ... to the first sector of each device in turn,
- * each write ended before the next begins, until SIGTERM.
+ * each write ended before the next begins, until SIGTERM. There is a moment between two
+ * numbers: what is done to the devices meanwhile wants to go on, too.
  *
  * At any instant the numbers on the devices, in this order, never go up, and the last is at
  * most one behind the first.
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define MOST 4096
+#define PAUSE 2000 /* microseconds */
 
 static volatile sig_atomic_t over;
 
@@ -49,6 +51,7 @@ int main(int argc, char **argv)
 				return 1;
 			}
 		}
+		usleep(PAUSE);
 	}
 	return 0;
 }

@@ -3,7 +3,12 @@
 # shows: snapshots of several devices are one instant, and all or none: whatever step fails, no overlay, no second table and no suspended device is left, and the disks go on
 # needs: vm 6.12 (6.1 7.2) timeout 600
 
-layers() { qcowctl status -J "$1" | jq '.layers | length'; }
+# how_many NAME: layers
+how_many() {
+	local list
+	mapfile -t list < <(layers "$1")
+	echo ${#list[@]}
+}
 # number_in IMAGE: what pairs wrote to the first sector of the disk
 number_in() {
 	qemu-img convert -f qcow2 -O raw "$1" "$T/raw"
@@ -26,7 +31,7 @@ done
 kill -TERM $pairs
 wait $pairs || fail "pairs"
 for name in a b c; do
-	want "layers of $name" $((rounds + 1)) "$(layers $name)"
+	want "layers of $name" $((rounds + 1)) "$(how_many $name)"
 	qcowctl detach $name
 done
 last=0
@@ -50,7 +55,7 @@ declare -A churn
 for name in a b; do
 	qcowctl create "$T/$name.qcow2" 16M
 	qcowctl attach "$T/$name.qcow2"
-	"$BIN/churn" /dev/mapper/$name "$T/model-$name" 3 1000000 2 &
+	"$BIN/churn" /dev/mapper/$name "$T/model-$name" 3 1000000 2 3000 &
 	churn[$name]=$!
 done
 # goes_on NAME...: not suspended, without a second table, and still written
@@ -67,7 +72,7 @@ untouched() {
 	local name
 	goes_on "$@"
 	for name; do
-		want "layers of $name" 1 "$(layers "$name")"
+		want "layers of $name" 1 "$(how_many "$name")"
 	done
 	[ -z "$(find "$T" -name 'new-*' -o -name '.qcowctl*')" ] || fail "left behind: $(find "$T" -name 'new-*' -o -name '.qcowctl*')"
 }
@@ -124,8 +129,8 @@ for ((n = 1; ; n++)); do
 	if [ -s "$T/out" ]; then
 		# a had gone on already
 		want "the step that may do half" "suspend or resume" "$step"
-		want "layers of a" 2 "$(layers a)"
-		want "layers of b" 1 "$(layers b)"
+		want "layers of a" 2 "$(how_many a)"
+		want "layers of b" 1 "$(how_many b)"
 		halves=$((${halves:-0} + 1))
 		[ ! -e "$T/new-b" ] || fail "an overlay that nobody uses is left"
 		goes_on a b
@@ -137,7 +142,7 @@ for ((n = 1; ; n++)); do
 done
 want "steps" 7 $n
 want "steps that leave half" 1 "${halves:-0}"
-want "layers" "2 2" "$(layers a) $(layers b)"
+want "layers" "2 2" "$(how_many a) $(how_many b)"
 goes_on a b
 kill "${churn[@]}"
 wait "${churn[@]}" || true

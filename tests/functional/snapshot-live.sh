@@ -3,8 +3,6 @@
 # shows: external snapshots under load: nothing is lost, what was the top is not written any more, a mounted file system is in it clean; the pause is told; what cannot be is refused in a sentence and leaves nothing
 # needs: vm 6.12 (6.1 7.2) timeout 600
 
-# layers NAME: its chain, the base first
-layers() { qcowctl status -J "$1" | jq -r '.layers[].path' | xargs; }
 # no REGEX COMMAND...: fails with 1 and one sentence that matches
 no() {
 	local regex=$1 rc=0
@@ -30,7 +28,7 @@ sum=$(sha256sum <"$T/disk.qcow2")
 run qcowctl snapshot disk "$T/other dir/two %41.qcow2"
 run qcowctl snapshot -o extended_l2=off,cluster_size=64k disk "$T/three.qcow2"
 kill -0 $churn || fail "the load has ended too early"
-want chain "$T/base $T/disk.qcow2 $T/one.qcow2 $T/other dir/two %41.qcow2 $T/three.qcow2" "$(layers disk)"
+want chain "base disk.qcow2 one.qcow2 other dir/two %41.qcow2 three.qcow2" "$(chain_of disk)"
 dmsetup table disk | grep -q ' 1 map_limit:1024$' || fail "options: $(dmsetup table disk)"
 want "names of the backing files" "base disk.qcow2 $T/one.qcow2 $T/other dir/two %41.qcow2" \
 	"$(for image in disk.qcow2 one.qcow2 "other dir/two %41.qcow2" three.qcow2; do

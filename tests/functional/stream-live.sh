@@ -3,7 +3,6 @@
 # shows: stream pulls a chain in use up into any of its layers, from any base or all of it: the disk shows the same, alone in the end; what lay between is not written; compressed clusters are expanded
 # needs: vm 6.12 (6.1 7.2) timeout 600
 
-layers() { qcowctl status -J disk | jq -r '.layers[].path' | sed "s|^$T/||" | xargs; }
 no() {
 	local regex=$1 rc=0
 	shift
@@ -27,7 +26,7 @@ make_chain() {
 		qcowctl snapshot disk "$T/l$i"
 	done
 	"$BIN/churn" /dev/mapper/disk "$T/model" 4 60 2
-	want chain "base l1 l2 l3" "$(layers)"
+	want chain "base l1 l2 l3" "$(chain_of disk)"
 }
 
 # pull EXPECTED-LAYERS EXPECTED-UNNEEDED OPTION...: under load
@@ -41,7 +40,7 @@ pull() {
 	cat "$T/out"
 	grep -qE '^disk: stream done, .* copied$' "$T/out" || fail "the end is not told"
 	want "unneeded" "$unneeded" "$(sed -n "s|^no longer needed: $T/||p" "$T/out" | sort | xargs)"
-	want "chain" "$expected" "$(layers)"
+	want "chain" "$expected" "$(chain_of disk)"
 	wait $churn || fail "churn"
 	same_as disk "$T/model"
 	qcowctl detach disk
