@@ -19,6 +19,8 @@
 #define ROOM_DELAY (HZ / 2)
 /* The same for memory. */
 #define MEMORY_DELAY (HZ / 50 + 1)
+/* Parts of a write among zeroes: a cluster of 64 KiB, and a few of what is written. */
+#define FEW_VECS 20U
 
 /*
  * One request in a worker, from begin() to end(). @to is what the step at hand changes:
@@ -188,25 +190,105 @@ static int write_through(struct change *c, u64 host, u64 len, struct iov_iter *f
 	return ret;
 }
 
-/*
- * May what surrounds the written bytes be left out, because it reads zeroes and
- * so does the host? Not at the start of a cluster: there more is about to follow,
- * and in a cluster that has been filled it goes in place without a worker.
- */
-static bool fill_is_there(struct change *c, const struct q2_write *w)
+/* Does what surrounds the written bytes read zeroes, and need no reading to be written around? */
+static bool fill_is_zero(struct change *c, const struct q2_write *w)
 {
 	struct q2_disk *disk = c->disk;
 	bool zero;
 	int token;
 
-	if (!w->untouched || !c->to->host->cheap_holes || w->host == w->host_cluster ||
-	    !IS_ALIGNED(w->host | w->len, c->to->host->align))
+	if (!IS_ALIGNED(w->host | w->len, c->to->host->align))
 		return false;
 	token = q2_disk_enter(disk);
 	zero = q2_disk_reads_zero(disk, w->fill_start, w->guest - w->fill_start) &&
 	       q2_disk_reads_zero(disk, w->guest + w->len, w->fill_end - w->guest - w->len);
 	q2_disk_leave(disk, token);
 	return zero;
+}
+
+/*
+ * May these zeroes be left out, because the host reads them, too? Not at the start of a
+ * cluster: there more is about to follow, and in a cluster that has been filled it goes in
+ * place without a worker.
+ */
+static bool fill_is_there(const struct change *c, const struct q2_write *w)
+{
+	return w->untouched && c->to->host->cheap_holes && w->host != w->host_cluster;
+}
+
+/* Zeroes in @vecs, from number @nr on. Return: the number after them, FEW_VECS + 1 at most. */
+static unsigned int add_zeroes(struct bio_vec *vecs, unsigned int nr, u32 len)
+{
+	u32 part;
+
+	for (; len && nr < FEW_VECS; len -= part) {
+		part = min_t(u32, len, PAGE_SIZE);
+		vecs[nr++] = (struct bio_vec){.bv_page = ZERO_PAGE(0), .bv_len = part};
+	}
+	return len ? FEW_VECS + 1 : nr;
+}
+
+/* The same with the next @len bytes of @from. */
+static unsigned int add_bytes(struct bio_vec *vecs, unsigned int nr, const struct iov_iter *from,
+			      u32 len)
+{
+	const struct bio_vec *bv = from->bvec;
+	u32 skip = from->iov_offset, part;
+
+	for (; len && nr < FEW_VECS; len -= part, skip = 0, bv++) {
+		part = min(bv->bv_len - skip, len);
+		vecs[nr++] = (struct bio_vec){
+			.bv_page = bv->bv_page,
+			.bv_len = part,
+			.bv_offset = bv->bv_offset + skip,
+		};
+	}
+	return len ? FEW_VECS + 1 : nr;
+}
+
+/*
+ * The new bytes with zeroes around them in one go, of which there is one page. -E2BIG: that
+ * takes more than a few parts, and costs less when it is put together in memory.
+ */
+static int write_among_zeroes(struct change *c, const struct q2_write *w, struct iov_iter *from)
+{
+	u32 head = w->guest - w->fill_start, tail = w->fill_end - w->guest - w->len;
+	struct bio_vec vecs[FEW_VECS];
+	struct iov_iter all;
+	unsigned int nr;
+	int ret;
+
+	nr = add_zeroes(vecs, 0, head);
+	nr = add_bytes(vecs, nr, from, w->len);
+	nr = add_zeroes(vecs, nr, tail);
+	if (nr > FEW_VECS)
+		return -E2BIG;
+	iov_iter_bvec(&all, ITER_SOURCE, vecs, nr, head + w->len + tail);
+	ret = q2_host_write_bytes(c->to->host, w->host - head, &all);
+	if (!ret)
+		iov_iter_advance(from, w->len);
+	return ret;
+}
+
+/* Write what a step has to, and no more than that. */
+static int write_bytes(struct change *c, const struct q2_write *w, struct iov_iter *from)
+{
+	struct iov_iter part = *from;
+	int ret;
+
+	if (w->fill_start == w->guest && w->fill_end == w->guest + w->len)
+		return write_through(c, w->host, w->len, from);
+	if (fill_is_zero(c, w)) {
+		if (fill_is_there(c, w))
+			return write_through(c, w->host, w->len, from);
+		ret = write_among_zeroes(c, w, from);
+		if (ret != -E2BIG)
+			return ret;
+	}
+	ret = write_filled(c, w, &part);
+	if (!ret)
+		iov_iter_advance(from, w->len);
+	return ret;
 }
 
 /*
@@ -296,18 +378,7 @@ static int write_step(struct change *c, u64 guest, u64 len, struct iov_iter *fro
 	ret = q2_write_begin(img, guest, len, &w);
 	if (ret)
 		return ret;
-	if (from &&
-	    ((w.fill_start == guest && w.fill_end == guest + w.len) || fill_is_there(c, &w))) {
-		ret = write_through(c, w.host, w.len, from);
-	} else {
-		struct iov_iter part = {};
-
-		if (from)
-			part = *from;
-		ret = write_filled(c, &w, from ? &part : NULL);
-		if (!ret && from)
-			iov_iter_advance(from, w.len);
-	}
+	ret = from ? write_bytes(c, &w, from) : write_filled(c, &w, NULL);
 	/* The bytes are on the host before any lookup, or the map, can find them there. */
 	q2_write_end(img, &w, !ret);
 	if (!ret)

@@ -24,13 +24,15 @@
 #include "env.h"
 #include "job/job.h"
 
-/* Guest bytes of a window, a multiple of every cluster size. */
+/* Guest bytes of a window, if no guest is active; a multiple of every cluster size. */
 #define WINDOW (4ULL << 20)
 /*
  * Windows of a batch: one wait for requests, and one flush of the base. It ends early when a
  * guest wants to write there, or is active and has been without its turn for a while.
  */
 #define MAX_WINDOWS 64U
+/* The same beside an active guest, which waits for the flush if it comes upon one of them. */
+#define FEW_WINDOWS 4U
 /* Guest bytes from the first to the last: the map forgets as much. */
 #define BATCH_SPAN (1ULL << 30)
 
@@ -116,15 +118,17 @@ int q2_commit_start(struct q2_job *job, bool suspended, struct q2_err *err)
 
 /*
  * The windows of the next batch, from *@pos on, and where the one after begins. @nr: how
- * many; none is locked yet: guests can only make what there is to copy less.
+ * many; none is locked yet: guests can only make what there is to copy less. Beside an
+ * active guest they are as small as its pieces, which no cluster is larger than.
  */
 static int plan_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
 {
 	struct q2_merge *m = &job->down;
 	struct q2_range *w = job->windows;
-	u64 len, end;
+	u64 window = m->piece ? m->piece : WINDOW, len, end;
+	unsigned int most = m->piece ? FEW_WINDOWS : MAX_WINDOWS;
 
-	for (*nr = 0; *nr < MAX_WINDOWS && !READ_ONCE(job->cancel); *pos = end) {
+	for (*nr = 0; *nr < most && !READ_ONCE(job->cancel); *pos = end) {
 		int ret = q2_merge_idle(m, *pos, &len);
 
 		if (ret)
@@ -132,10 +136,10 @@ static int plan_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
 		*pos += len;
 		if (*pos >= m->size)
 			break;
-		end = min(round_down(*pos, WINDOW) + WINDOW, m->size);
+		end = min(round_down(*pos, window) + window, m->size);
 		if (*nr && (end - w[0].start > BATCH_SPAN || READ_ONCE(job->rate_kib)))
 			break;
-		w[*nr].start = round_down(*pos, WINDOW);
+		w[*nr].start = round_down(*pos, window);
 		w[*nr].end = end;
 		++*nr;
 	}

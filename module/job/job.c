@@ -17,7 +17,7 @@
 #define ROOM_DELAY (HZ / 2)
 /* The same for memory. */
 #define MEMORY_DELAY (HZ / 50 + 1)
-/* A guest that is active gets as long as the step took, this at most. */
+/* A guest that is active gets twice as long as the step took, this at most. */
 #define MAX_YIELD (HZ / 20 + 1)
 /* A step that may end early does so after this, if a guest is active. */
 #define LONG_STEP_NS (20 * NSEC_PER_MSEC)
@@ -147,7 +147,7 @@ bool q2_job_awaited(struct q2_job *job)
 				  guest_requests(job->disk) != job->requests);
 }
 
-/* Guests come first: where they are active the job takes half of the time, in small pieces. */
+/* Guests come first: where they are active the job takes a third of the time, in small pieces. */
 static void yield_to_guests(struct q2_job *job)
 {
 	u64 now = ktime_get_ns();
@@ -156,7 +156,7 @@ static void yield_to_guests(struct q2_job *job)
 	if (guest_requests(job->disk) != job->requests)
 		job->guest_seen = now;
 	active = now - job->guest_seen < ACTIVE_NS;
-	job->owed = active ? job->owed + now - job->step : 0;
+	job->owed = active ? job->owed + 2 * (now - job->step) : 0;
 	if (job->owed >= TICK_NSEC) {
 		nap(job, min_t(unsigned long, nsecs_to_jiffies(job->owed), MAX_YIELD));
 		job->owed = 0;

@@ -53,13 +53,12 @@ int q2_stream_start(struct q2_job *job, bool suspended, struct q2_err *err)
 static int step(struct q2_job *job, struct q2_merge *m, u64 pos, u64 *done)
 {
 	struct q2_disk *disk = job->disk;
-	u64 unit = disk->range_unit;
+	u64 unit = disk->range_unit, most = m->piece ? m->piece : Q2_MERGE_BYTES;
 	struct q2_range range;
 	int ret;
 
-	q2_range_lock(&disk->ranges, &range, round_down(pos, unit),
-		      round_up(pos + Q2_MERGE_BYTES, unit));
-	ret = q2_merge_step(m, pos, Q2_MERGE_BYTES, done);
+	q2_range_lock(&disk->ranges, &range, round_down(pos, unit), round_up(pos + most, unit));
+	ret = q2_merge_step(m, pos, most, done);
 	q2_range_unlock(&disk->ranges, &range);
 	return ret;
 }

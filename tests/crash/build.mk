@@ -9,7 +9,7 @@ CRASH := $(BUILD)/crash
 CRASH_SRC := $(wildcard tests/crash/*.c) $(CORE_SRC) tests/unit/tsan/rcu.c
 CRASH_ASAN_OBJ := $(CRASH_SRC:%.c=$(CRASH)/asan.d/%.o)
 CRASH_TSAN_OBJ := $(CRASH_SRC:%.c=$(CRASH)/tsan.d/%.o)
-CRASH_CFLAGS := -g -O2 -fno-omit-frame-pointer -Wno-maybe-uninitialized -Wno-format-truncation
+CRASH_CFLAGS := -g1 -O2 -fno-omit-frame-pointer -Wno-maybe-uninitialized -Wno-format-truncation
 CRASH_ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CRASH_TSAN := -fsanitize=thread
 CRASH_ARGS ?=

@@ -24,11 +24,11 @@ make_chain() {
 	qcowctl create -b base -F "$1" "$T/l1" 16M
 	qcowctl attach -n disk "$T/l1"
 	for i in 2 3; do
-		"$BIN/churn" /dev/mapper/disk "$T/model" $i 60 2
+		"$BIN/churn" /dev/mapper/disk "$T/model" $i 40 2
 		[ $i != 3 ] || qcowctl snapshot -o extended_l2=off disk "$T/else/l3"
 		[ $i = 3 ] || qcowctl snapshot disk "$T/l2"
 	done
-	"$BIN/churn" /dev/mapper/disk "$T/model" 4 60 2
+	"$BIN/churn" /dev/mapper/disk "$T/model" 4 40 2
 	want chain "base l1 l2 else/l3" "$(chain_of disk)"
 }
 
@@ -36,7 +36,7 @@ make_chain() {
 merge() {
 	local expected=$1 unneeded=$2 churn job
 	shift 2
-	"$BIN/churn" /dev/mapper/disk "$T/model" 5 120 3 &
+	"$BIN/churn" /dev/mapper/disk "$T/model" 5 80 3 &
 	churn=$!
 	run qcowctl commit "$@" disk >"$T/out"
 	cat "$T/out"

@@ -22,10 +22,10 @@ make_chain() {
 	qcowctl create -b base -F qcow2 "$T/l1" 16M
 	qcowctl attach -n disk "$T/l1"
 	for i in 2 3; do
-		"$BIN/churn" /dev/mapper/disk "$T/model" $i 60 2
+		"$BIN/churn" /dev/mapper/disk "$T/model" $i 40 2
 		qcowctl snapshot disk "$T/l$i"
 	done
-	"$BIN/churn" /dev/mapper/disk "$T/model" 4 60 2
+	"$BIN/churn" /dev/mapper/disk "$T/model" 4 40 2
 	want chain "base l1 l2 l3" "$(chain_of disk)"
 }
 
@@ -34,7 +34,7 @@ pull() {
 	local expected=$1 unneeded=$2 churn file sums
 	shift 2
 	sums=$(cd "$T" && sha256sum base $unneeded)
-	"$BIN/churn" /dev/mapper/disk "$T/model" 5 120 3 &
+	"$BIN/churn" /dev/mapper/disk "$T/model" 5 80 3 &
 	churn=$!
 	run qcowctl stream "$@" disk >"$T/out"
 	cat "$T/out"

@@ -8,7 +8,7 @@ FUZZ_TARGETS := header l2 snapshot open
 # The memory backend of the unit tests serves here too.
 FUZZ_SRC := $(CORE_SRC) tests/unit/fault.c
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(FUZZ)/obj/%.o)
-FUZZ_FLAGS := -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
+FUZZ_FLAGS := -g1 -O1 -fno-omit-frame-pointer -fno-sanitize-recover=undefined \
 	-fsanitize=address,undefined,fuzzer
 
 fuzz: fuzz-build

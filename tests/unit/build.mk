@@ -7,7 +7,7 @@ UNIT_SRC := $(wildcard tests/unit/*.c) $(CORE_SRC)
 TSAN_SRC := $(UNIT_SRC) tests/unit/tsan/rcu.c
 UNIT_ASAN_OBJ := $(UNIT_SRC:%.c=$(UNIT)/asan.d/%.o)
 UNIT_TSAN_OBJ := $(TSAN_SRC:%.c=$(UNIT)/tsan.d/%.o)
-UNIT_CFLAGS := -g -O1 -fno-omit-frame-pointer
+UNIT_CFLAGS := -g1 -O1 -fno-omit-frame-pointer
 UNIT_ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_TSAN := -fsanitize=thread
 UNIT_LIBS := -lurcu-bp -lzstd -lz -pthread
