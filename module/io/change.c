@@ -190,7 +190,7 @@ static int write_through(struct change *c, u64 host, u64 len, struct iov_iter *f
 	return ret;
 }
 
-/* Does what surrounds the written bytes read zeroes, and need no reading to be written around? */
+/* Does what surrounds the new bytes read zeroes, and are these whole blocks of the host? */
 static bool fill_is_zero(struct change *c, const struct q2_write *w)
 {
 	struct q2_disk *disk = c->disk;
