@@ -18,12 +18,14 @@
 /* The same for memory. */
 #define MEMORY_DELAY (HZ / 50 + 1)
 /* A guest that is active gets twice as long as the step took, this at most. */
-#define MAX_YIELD (HZ / 20 + 1)
+#define MAX_YIELD_NS (50 * NSEC_PER_MSEC)
+/* And not less often than it is worth a timer. */
+#define MIN_YIELD_NS (NSEC_PER_MSEC / 5)
 /* A step that may end early does so after this, if a guest is active. */
 #define LONG_STEP_NS (20 * NSEC_PER_MSEC)
 /* A guest is active if it has been within this time. Then it waits for this much data at most. */
 #define ACTIVE_NS (50 * NSEC_PER_MSEC)
-#define SMALL_PIECE (256ULL << 10)
+#define SMALL_PIECE (64ULL << 10)
 
 const char *q2_job_state_name(enum q2_job_state state)
 {
@@ -157,8 +159,10 @@ static void yield_to_guests(struct q2_job *job)
 		job->guest_seen = now;
 	active = now - job->guest_seen < ACTIVE_NS;
 	job->owed = active ? job->owed + 2 * (now - job->step) : 0;
-	if (job->owed >= TICK_NSEC) {
-		nap(job, min_t(unsigned long, nsecs_to_jiffies(job->owed), MAX_YIELD));
+	if (job->owed >= MIN_YIELD_NS) {
+		/* Not in jiffies: a guest notices how long the job works between two pauses. */
+		wait_event_hrtimeout(job->wait, disturbed(job),
+				     ns_to_ktime(min_t(u64, job->owed, MAX_YIELD_NS)));
 		job->owed = 0;
 	}
 	/* No smaller than a cluster: a part of one would be filled first. */
