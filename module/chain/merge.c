@@ -122,6 +122,20 @@ static int write_raw(struct q2_merge *m, u64 guest, u64 len, const u8 *buf)
 	return 0;
 }
 
+/* How far to be ahead of small pieces. */
+#define RESERVE_BYTES (1U << 20)
+
+/* Small pieces are for the sake of others who use the file: neither shall they wait for its end. */
+static void reserve(struct q2_merge *m, u64 host, u64 len)
+{
+	struct q2_file *file = into_layer(m)->file;
+
+	if (!m->piece || !file->ops->reserve || host + len <= m->reserved)
+		return;
+	m->reserved = host + max_t(u64, len, RESERVE_BYTES);
+	file->ops->reserve(file, host, m->reserved - host);
+}
+
 /* One step of writing to an image: whole clusters, or a part of one. */
 static int write_image_step(struct q2_merge *m, u64 guest, u64 len, const u8 *buf, u64 *done)
 {
@@ -140,6 +154,7 @@ static int write_image_step(struct q2_merge *m, u64 guest, u64 len, const u8 *bu
 		return ret;
 	head = guest - w.fill_start;
 	tail = w.fill_end - guest - w.len;
+	reserve(m, w.host - head, head + w.len + tail);
 	if (!head && !tail) {
 		ret = q2_file_write(l->file, w.host, buf, w.len);
 	} else {
@@ -346,6 +361,7 @@ int q2_merge_begin(struct q2_merge *m, struct q2_err *err)
 	int ret = 0;
 
 	m->moved = 0;
+	m->reserved = 0;
 	m->buf = kvmalloc(room(m), GFP_KERNEL);
 	m->fill = kvmalloc(room(m), GFP_KERNEL);
 	if (!m->buf || !m->fill)

@@ -38,6 +38,7 @@
  * @fill: the same for what surrounds it
  * @size: guest bytes from 0 on that are to be visited
  * @moved: bytes that have been written
+ * @reserved: the file of @into has room up to here
  */
 struct q2_merge {
 	struct q2_chain *chain;
@@ -54,6 +55,7 @@ struct q2_merge {
 	u8 *fill;
 	u64 size;
 	u64 moved;
+	u64 reserved;
 };
 
 /**

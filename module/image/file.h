@@ -28,6 +28,9 @@ struct q2_file;
  * @zero: make @len bytes at @offset read zeroes, by giving their room back if that is
  *        possible. Blocks. Return: 0; -EOPNOTSUPP: zeroes must be written; -errno.
  *        NULL: never possible.
+ * @reserve: @len bytes from @offset on are going to be written soon, in small parts: a file
+ *           that ends before them gets room for all of them at once, and reads zeroes there.
+ *           A hint: failure is not told. Blocks. NULL: of no use.
  *
  * @write and @flush are NULL in a file that is only read.
  */
@@ -37,6 +40,7 @@ struct q2_file_ops {
 	int (*flush)(struct q2_file *file);
 	void (*discard)(struct q2_file *file, u64 offset, u64 len);
 	int (*zero)(struct q2_file *file, u64 offset, u64 len);
+	void (*reserve)(struct q2_file *file, u64 offset, u64 len);
 };
 
 /**

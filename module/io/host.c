@@ -443,6 +443,23 @@ static int host_zero(struct q2_file *file, u64 offset, u64 len)
 	return ret;
 }
 
+/*
+ * A write that makes the file longer holds the inode's lock, in ext4 alone, until its bytes
+ * are on the disk, and whoever reads or writes in the same file waits for it. This holds it
+ * for as long as it takes to note the blocks, and what is written there later does not.
+ */
+static void host_reserve(struct q2_file *file, u64 offset, u64 len)
+{
+	struct q2_host *host = host_of(file);
+	unsigned int noio;
+
+	if (host->bdev || offset + len <= i_size_read(file_inode(host->filp)))
+		return;
+	noio = memalloc_noio_save();
+	vfs_fallocate(host->filp, 0, offset, len);
+	memalloc_noio_restore(noio);
+}
+
 static int host_read(struct q2_file *file, u64 offset, void *buf, size_t len)
 {
 	struct q2_host *host = host_of(file);
@@ -471,6 +488,7 @@ static const struct q2_file_ops write_ops = {
 	.flush = host_flush,
 	.discard = host_discard,
 	.zero = host_zero,
+	.reserve = host_reserve,
 };
 
 /* Only what can be an image is opened: opening a FIFO, say, would wait for a writer. */
