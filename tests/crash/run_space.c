@@ -32,9 +32,10 @@ struct scene {
 	struct model *model;
 	struct guest g;
 	struct rng rng;
-	u64 table;	   /* where the refcount table was */
-	unsigned int look; /* it has just moved: look closely so many more times */
-	unsigned int cuts; /* one power cut in so many writes of metadata; 0: none */
+	u64 table;	    /* where the refcount table was */
+	unsigned int look;  /* it has just moved: look closely so many more times */
+	unsigned int looks; /* cuts each of those times */
+	unsigned int cuts;  /* one power cut in so many writes of metadata; 0: none */
 };
 
 static void event(struct disk *disk, bool guest, void *arg)
@@ -49,7 +50,7 @@ static void event(struct disk *disk, bool guest, void *arg)
 	}
 	if (s->look) {
 		s->look--;
-		judge_cuts(&s->g, 8);
+		judge_cuts(&s->g, s->looks);
 	}
 	if (s->cuts && rng_one_in(&s->rng, guest ? 20 * s->cuts : s->cuts))
 		judge_cuts(&s->g, 1);
@@ -62,6 +63,7 @@ static void scene_open(struct scene *s, const struct image_config *c, u64 room)
 	memset(s, 0, sizeof(*s));
 	s->set = image_make(c);
 	s->rng.state = sim.seed;
+	s->looks = 8;
 	top = image_top(s->set);
 	s->disk = disk_create(top->data, top->size, top->size + room, c->device);
 	s->model = model_create(top->content, top->guest / SECTOR);
@@ -84,13 +86,16 @@ static void scene_close(struct scene *s)
 static void run_grow(void *arg)
 {
 	const struct image_config *c = arg;
+	/* Fewer cuts where fewer states were asked for. */
+	unsigned int few = sim.states < 2000 ? 4 : 1;
 	unsigned int i, pieces = c->size / (64 * K);
 	struct scene s;
 	u64 table;
 
 	scene_open(&s, c, 3 * c->size);
 	table = q2_image_header(s.g.img)->refcount_table_offset;
-	s.cuts = c->size > 4 * M ? 60 : 8;
+	s.cuts = (c->size > 4 * M ? 60 : 8) * few;
+	s.looks = 8 / few;
 	for (i = 0; i < 2 * pieces; i++) {
 		u64 guest = (i < pieces ? i : rng_below(&s.rng, pieces)) * 64 * K;
 

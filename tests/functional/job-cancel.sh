@@ -25,8 +25,8 @@ settled() {
 
 for verb in commit stream; do
 	rm -f "$T"/*
-	qcowctl create "$T/base" 128M
-	qemu-io -f qcow2 -c 'write -q -P 9 0 48M' "$T/base"
+	qcowctl create "$T/base" 64M
+	qemu-io -f qcow2 -c 'write -q -P 9 0 24M' "$T/base"
 	qcowctl create -b base -F qcow2 "$T/top"
 	qcowctl attach -n disk "$T/top"
 	want "without a job" "disk: no job" "$(qcowctl job disk)"
@@ -34,17 +34,17 @@ for verb in commit stream; do
 	no 'no job is on' qcowctl job --cancel disk
 	qcowctl job --wait disk
 	# more than all that is cut below can copy, however slow the machine
-	"$BIN/stamp" 1 $((48 << 20)) | dd of=/dev/mapper/disk bs=1M seek=40 iflag=fullblock oflag=direct status=none
+	"$BIN/stamp" 1 $((24 << 20)) | dd of=/dev/mapper/disk bs=1M seek=20 iflag=fullblock oflag=direct status=none
 	dd if=/dev/mapper/disk of="$T/model" bs=1M iflag=direct status=none
 
 	# in the background, slowly
 	events=$(dmsetup info -c --noheadings -o events disk)
 	run qcowctl $verb -b --rate 128K disk
-	want "job" "$verb running 131072 134217728" "$(job type) $(job state) $(job speed) $(job len)"
+	want "job" "$verb running 131072 67108864" "$(job type) $(job state) $(job speed) $(job len)"
 	run qcowctl list
 	run qcowctl status disk
 	run qcowctl job disk
-	qcowctl job disk | grep -qE "^disk: $verb, running: [0-9.]+ % of 128 MiB looked at, .* copied, at most 128 KiB/s\$" ||
+	qcowctl job disk | grep -qE "^disk: $verb, running: [0-9.]+ % of 64 MiB looked at, .* copied, at most 128 KiB/s\$" ||
 		fail "the job is not told of"
 	want "list" "$verb" "$(qcowctl list -n -o JOB | cut -d ' ' -f 1)"
 	want "status" "$verb" "$(qcowctl status -J disk | jq -r .job.type)"
@@ -103,7 +103,7 @@ for verb in commit stream; do
 
 	# detached while it is on
 	qcowctl snapshot disk "$T/over"
-	"$BIN/stamp" 2 $((40 << 20)) | dd of=/dev/mapper/disk bs=1M seek=4 iflag=fullblock oflag=direct status=none
+	"$BIN/stamp" 2 $((20 << 20)) | dd of=/dev/mapper/disk bs=1M seek=4 iflag=fullblock oflag=direct status=none
 	dd if=/dev/mapper/disk of="$T/model" bs=1M iflag=direct status=none
 	qcowctl $verb -b --rate 128K disk
 	qcowctl detach disk 2>"$T/said"

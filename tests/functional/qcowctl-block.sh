@@ -16,7 +16,7 @@ both() {
 	want "map of $1" "$(qemu-img map --output=json "$1" | jq -c 'map(del(.compressed))')" \
 		"$(qcowctl map --allow /dev -J "$1" | jq -c 'map(del(.filename, .compressed))')"
 }
-head -c 12582912 /dev/urandom | dd of=/dev/mapper/base bs=1M iflag=fullblock status=none
+"$BIN/stamp" 1 12582912 | dd of=/dev/mapper/base bs=1M iflag=fullblock status=none
 run qcowctl create /dev/mapper/base 10M
 both /dev/mapper/base
 qemu-io -f qcow2 -c 'write -q -P 7 1M 3M' -c 'write -q -z 5M 100k' /dev/mapper/base

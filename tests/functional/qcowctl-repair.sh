@@ -25,7 +25,7 @@ run qcowctl check -r all top
 for block in 512 4096; do
 	truncate -s 12M file
 	loop=$(losetup -f --show -b $block file)
-	head -c 12582912 /dev/urandom >"$loop"
+	"$BIN/stamp" 1 12582912 >"$loop"
 	run qcowctl create -o cluster_size=64k "$loop" 8M
 	qemu-io -f qcow2 -c 'write -q -P 7 1M 3M' "$loop"
 	printf '\0\0\0\0\0\0\0\1' | dd of="$loop" bs=1 seek=65536 conv=notrunc,fsync status=none # the refcount block
@@ -41,7 +41,7 @@ for block in 512 4096; do
 		qemu-img check -q -f qcow2 "$loop" || fail "preallocation=$mode, blocks of $block"
 		path=$(qcowctl attach --allow /dev "$loop")
 		cmp -n 8388608 "$path" /dev/zero || fail "old bytes, preallocation=$mode, blocks of $block"
-		dd if=/dev/urandom of=data bs=1M count=3 status=none
+		"$BIN/stamp" 2 $((3 << 20)) >data
 		dd if=data of="$path" bs=1M seek=2 oflag=direct status=none
 		run qcowctl detach "$(basename "$path")"
 		qemu-img convert -f qcow2 -O raw "$loop" raw

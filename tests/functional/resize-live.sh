@@ -68,7 +68,7 @@ for fs in ext4 xfs; do
 	qcowctl attach "$T/disk.qcow2"
 	"mkfs.$fs" -q /dev/mapper/disk
 	mount -t $fs /dev/mapper/disk "$T/mnt"
-	dd if=/dev/urandom of="$T/mnt/file" bs=1M count=40 conv=fsync status=none &
+	"$BIN/stamp" 1 $((24 << 20)) | dd of="$T/mnt/file" bs=1M iflag=fullblock conv=fsync status=none &
 	qcowctl resize disk +320M
 	wait $!
 	if [ $fs = ext4 ]; then resize2fs /dev/mapper/disk; else xfs_growfs "$T/mnt"; fi

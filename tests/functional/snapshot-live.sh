@@ -111,10 +111,10 @@ qcowctl attach "$T/fs.qcow2"
 mkfs.btrfs -q /dev/mapper/fs
 mount /dev/mapper/fs "$mnt"
 no 'would lie on fs itself' qcowctl snapshot fs "$mnt/new"
-dd if=/dev/urandom of="$mnt/file" bs=1M count=8 status=none
+"$BIN/stamp" 1 $((8 << 20)) >"$mnt/file"
 run qcowctl snapshot fs /dev/mapper/lower
 no '/dev/mapper/lower is in use' qcowctl snapshot fs /dev/mapper/lower
-dd if=/dev/urandom of="$mnt/file2" bs=1M count=8 conv=fsync status=none
+"$BIN/stamp" 2 $((8 << 20)) | dd of="$mnt/file2" bs=1M iflag=fullblock conv=fsync status=none
 umount "$mnt"
 dd if=/dev/mapper/fs of="$T/raw" bs=1M iflag=direct status=none
 qcowctl detach fs

@@ -27,7 +27,7 @@ detach other
 dmsetup table disk | dmsetup load disk || fail "reload"
 dmsetup suspend disk
 dmsetup resume disk
-dd if=/dev/urandom of=/dev/mapper/disk bs=64k count=4 oflag=direct status=none
+"$BIN/stamp" 1 $((256 << 10)) | dd of=/dev/mapper/disk bs=64k iflag=fullblock oflag=direct status=none
 detach disk
 qemu-img check "$T/top" || fail "qemu-img check"
 

@@ -45,7 +45,7 @@ losetup -d "$loop"
 # on a block device: what lies behind the image counts, and the device may grow
 pool lower $((64 << 20))
 qemu-img create -q -f qcow2 /dev/mapper/lower 256M
-dd if=/dev/urandom of="$T/data" bs=1M count=30 status=none
+"$BIN/stamp" 1 $((30 << 20)) >"$T/data"
 qemu-img convert -n -O qcow2 "$T/data" /dev/mapper/lower 2>/dev/null || qemu-io -f qcow2 -c 'write -q 0 30M' /dev/mapper/lower
 table=$(dmsetup table lower)
 read -r _ _ _ place start <<<"$table"

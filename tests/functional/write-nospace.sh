@@ -16,7 +16,7 @@ small_fs
 qemu-img create -q -f qcow2 "$T/small/image" 64M
 fallocate -l 8M "$T/small/ballast"
 attach_rw disk qcow2 "$T/small/image"
-dd if=/dev/urandom of="$T/data" bs=1M count=14 status=none
+"$BIN/stamp" 1 $((14 << 20)) >"$T/data"
 events=$(dmsetup info -c --noheadings -o events disk)
 dd if="$T/data" of=/dev/mapper/disk bs=64k oflag=direct conv=fsync status=none &
 writer=$!
