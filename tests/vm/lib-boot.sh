@@ -6,6 +6,8 @@ VIRTIOFSD=/usr/lib/qemu/virtiofsd
 
 # Emulation does a fast `rep movs` byte by byte, and has to walk a fifth level of page tables.
 TCG_CPU=max,-erms,-fsrm,-la57
+# Registers that emulation would carry along at each switch of tasks. Where instructions are counted it does not matter.
+TCG_LEAN=-avx,-avx2,-mpx,-pku,-pks
 
 # choose_accel: sets ACCEL to kvm or tcg.
 choose_accel() {
@@ -116,7 +118,7 @@ qemu_command() {
 			# stores then. The kernel patches itself most of all while it starts, so it starts on one CPU,
 			# and init.sh brings up the others; otherwise one start in fifty dies of a stale breakpoint.
 			append+=(tsc=reliable maxcpus=1)
-			QEMU+=(-machine q35,memory-backend=mem -accel 'tcg,thread=multi' -cpu "$TCG_CPU")
+			QEMU+=(-machine q35,memory-backend=mem -accel 'tcg,thread=multi' -cpu "$TCG_CPU,$TCG_LEAN")
 		fi
 	fi
 	append+=("${APPEND[@]}")
