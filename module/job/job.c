@@ -19,7 +19,7 @@
 #define MEMORY_DELAY (HZ / 50 + 1)
 /* A guest that is active gets five times as long as the step took, this at most. */
 #define MAX_YIELD_NS (50 * NSEC_PER_MSEC)
-/* And not less often than it is worth a timer. */
+/* Less than this is not worth a timer: it stays owed. */
 #define MIN_YIELD_NS (NSEC_PER_MSEC / 5)
 /* A step that may end early does so after this, if a guest is active. */
 #define LONG_STEP_NS (20 * NSEC_PER_MSEC)

@@ -79,7 +79,7 @@ struct q2_job_params {
  * @budget: bytes moved at @since, for the rate
  * @since: in jiffies
  * @step: when the step before ended, in nanoseconds
- * @owed: time the job has had while a guest was active, in nanoseconds
+ * @owed: pause that is due to an active guest, in nanoseconds
  * @guest_seen: when a guest was active, in nanoseconds; 0: never
  * @requests: guest requests until then
  * @deadline: for room, in jiffies; 0: there is some
