@@ -29,10 +29,9 @@
 /*
  * Windows of a batch: one wait for requests, and one flush of the base. It ends early when a
  * guest wants to write there, or is active and has been without its turn for a while.
+ * Beside an active guest it is one: what a guest notices is how long the job works at a time.
  */
 #define MAX_WINDOWS 64U
-/* The same beside an active guest, which waits for the flush if it comes upon one of them. */
-#define FEW_WINDOWS 4U
 /* Guest bytes from the first to the last: the map forgets as much. */
 #define BATCH_SPAN (1ULL << 30)
 
@@ -126,7 +125,7 @@ static int plan_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
 	struct q2_merge *m = &job->down;
 	struct q2_range *w = job->windows;
 	u64 window = m->piece ? m->piece : WINDOW, len, end;
-	unsigned int most = m->piece ? FEW_WINDOWS : MAX_WINDOWS;
+	unsigned int most = m->piece ? 1 : MAX_WINDOWS;
 
 	for (*nr = 0; *nr < most && !READ_ONCE(job->cancel); *pos = end) {
 		int ret = q2_merge_idle(m, *pos, &len);

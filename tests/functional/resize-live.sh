@@ -19,7 +19,7 @@ fill "$T/base" 0 40M
 for options in extended_l2=on,cluster_size=128k cluster_size=4k; do
 	qcowctl create -b base -F raw -o $options "$T/disk.qcow2" 8M
 	qcowctl attach "$T/disk.qcow2"
-	"$BIN/churn" /dev/mapper/disk "$T/model" 4 1000 4 &
+	"$BIN/churn" /dev/mapper/disk "$T/model" 4 700 4 &
 	churn=$!
 	run qcowctl resize disk +8M >"$T/out"
 	cat "$T/out"
@@ -36,7 +36,7 @@ for options in extended_l2=on,cluster_size=128k cluster_size=4k; do
 	wait $churn || fail "churn"
 	truncate -s $(((20 << 20) + 1536)) "$T/model"
 	same_as disk "$T/model"
-	"$BIN/churn" /dev/mapper/disk "$T/model" 5 200 4
+	"$BIN/churn" /dev/mapper/disk "$T/model" 5 80 4
 	same_as disk "$T/model"
 	want size "$(size)" "$(qemu-img info -U --output=json "$T/disk.qcow2" | jq '."virtual-size"')"
 	qcowctl detach disk

@@ -47,14 +47,12 @@ churn_image() {
 
 qemu-img convert -f raw -O qcow2 "$T/data" "$T/base"
 sum=$(sha256sum <"$T/base")
-churn_image file '' "$T/base"
 churn_image block '' "$T/base"
 churn_image file extended_l2=on "$T/base"
 churn_image block extended_l2=on,cluster_size=16k "$T/base"
 churn_image file compat=0.10,cluster_size=4k "$T/base"
 churn_image file cluster_size=512,refcount_bits=1
 churn_image block cluster_size=2M,refcount_bits=64
-packed=1 churn_image file '' ''
 packed=1 churn_image file compression_type=zstd,cluster_size=32k ''
 snapshot=1 churn_image file '' ''
 snapshot=1 packed=1 churn_image block extended_l2=on ''
