@@ -15,9 +15,13 @@
 #include "say.h"
 #include "size.h"
 
-/* Between two looks: soon at first, for most jobs of a small disk are short. */
+/*
+ * Between two looks: soon at first, for most jobs of a small disk are short, and then a part of
+ * the time that has gone by: what a job seems to take longer than it does.
+ */
 #define LOOK_FIRST_MS 20
 #define LOOK_LAST_MS 500
+#define LOOK_PART 16
 
 /* Where the value of "KEY=" begins in a line of words; NULL: it is not there. */
 static const char *value_of(const char *status, const char *key)
@@ -182,11 +186,21 @@ static int judge(const struct dm_device *device, const struct job *job)
 		device->name, job->kind, strerror(job->error ? job->error : EIO));
 }
 
+/* In milliseconds, both. */
+static unsigned int next_look(unsigned int waited)
+{
+	unsigned int ms = waited / LOOK_PART;
+
+	if (ms < LOOK_FIRST_MS)
+		return LOOK_FIRST_MS;
+	return ms < LOOK_LAST_MS ? ms : LOOK_LAST_MS;
+}
+
 /* Look again and again until the job is off. @set: signals that cancel it. */
 static int watch(struct dm_device *device, const sigset_t *set, struct job *job)
 {
 	bool cancelled = false, waits = false;
-	unsigned int ms = LOOK_FIRST_MS;
+	unsigned int ms = LOOK_FIRST_MS, waited = 0;
 
 	for (;;) {
 		if (dm_device_again(device))
@@ -210,9 +224,11 @@ static int watch(struct dm_device *device, const sigset_t *set, struct job *job)
 				return say("%s: the %s job goes on in the kernel", device->name,
 					   job->kind);
 			cancelled = true;
+			waited = 0;
 			ms = LOOK_FIRST_MS;
-		} else if (ms < LOOK_LAST_MS) {
-			ms = 2 * ms < LOOK_LAST_MS ? 2 * ms : LOOK_LAST_MS;
+		} else {
+			waited += ms;
+			ms = next_look(waited);
 		}
 	}
 }

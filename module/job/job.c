@@ -17,8 +17,9 @@
 #define ROOM_DELAY (HZ / 2)
 /* The same for memory. */
 #define MEMORY_DELAY (HZ / 50 + 1)
-/* A guest that is active gets five times as long as the step took, this at most. */
-#define MAX_YIELD_NS (50 * NSEC_PER_MSEC)
+/* A guest that is active gets nine times as long as the step took, this at most. */
+#define GUEST_PARTS 9
+#define MAX_YIELD_NS (250 * NSEC_PER_MSEC)
 /* Less than this is not worth a timer: it stays owed. */
 #define MIN_YIELD_NS (NSEC_PER_MSEC / 5)
 /* A step that may end early does so after this, if a guest is active. */
@@ -149,7 +150,7 @@ bool q2_job_awaited(struct q2_job *job)
 				  guest_requests(job->disk) != job->requests);
 }
 
-/* Guests come first: where they are active the job takes a sixth of the time, in small pieces. */
+/* Guests come first: where they are active the job takes a tenth of the time, in small pieces. */
 static void yield_to_guests(struct q2_job *job)
 {
 	u64 now = ktime_get_ns();
@@ -158,7 +159,7 @@ static void yield_to_guests(struct q2_job *job)
 	if (guest_requests(job->disk) != job->requests)
 		job->guest_seen = now;
 	active = now - job->guest_seen < ACTIVE_NS;
-	job->owed = active ? job->owed + 5 * (now - job->step) : 0;
+	job->owed = active ? job->owed + GUEST_PARTS * (now - job->step) : 0;
 	if (job->owed >= MIN_YIELD_NS) {
 		/* Not in jiffies: a guest notices how long the job works between two pauses. */
 		wait_event_hrtimeout(job->wait, disturbed(job),
