@@ -4,8 +4,8 @@
 # needs: vm 6.12 (6.1 7.2) timeout 900
 
 RANDOM=${SEED:-1}
-# of guests, for each chain; more for a longer history
-OPERATIONS=${OPERATIONS:-300}
+# of guests, for each chain; more with --rounds
+OPERATIONS=$((${ROUNDS:-18} * 17))
 nr=0
 SIZE=24M
 
@@ -132,4 +132,4 @@ run_chain raw '' 24M
 run_chain raw '' 5M
 run_chain qcow2 cluster_size=4k 8M
 # each first write fills 2 MiB: in a longer history only
-((OPERATIONS <= 300)) || run_chain qcow2 cluster_size=2M 24M
+((OPERATIONS <= 400)) || run_chain qcow2 cluster_size=2M 24M
