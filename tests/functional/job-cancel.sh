@@ -44,11 +44,11 @@ for verb in commit stream; do
 	run qcowctl list
 	run qcowctl status disk
 	run qcowctl job disk
-	qcowctl job disk | grep -qE "^disk: $verb, running: [0-9.]+ % of 64 MiB looked at, .* copied, at most 128 KiB/s\$" ||
-		fail "the job is not told of"
+	grep -qE "^disk: $verb, running: [0-9.]+ % of 64 MiB looked at, .* copied, at most 128 KiB/s\$" \
+		<<<"$(qcowctl job disk)" || fail "the job is not told of"
 	want "list" "$verb" "$(qcowctl list -n -o JOB | cut -d ' ' -f 1)"
 	want "status" "$verb" "$(qcowctl status -J disk | jq -r .job.type)"
-	qcowctl status disk | grep -q "^  job  *$verb, running: " || fail "status does not tell of the job"
+	grep -q "^  job  *$verb, running: " <<<"$(qcowctl status disk)" || fail "status does not tell of the job"
 	for other in "snapshot disk $T/new" 'resize disk +1M' 'commit disk' 'stream disk' 'snapshot --internal create disk x'; do
 		# shellcheck disable=SC2086
 		no "a $verb job is on" qcowctl $other
@@ -96,7 +96,7 @@ for verb in commit stream; do
 	qcowctl job --rate 0 disk
 	wait $pid || fail "waiting"
 	want "state" "done" "$(job state)"
-	qcowctl job disk | grep -qE "^disk: $verb, done: .* copied\$" || fail "the end is not told"
+	grep -qE "^disk: $verb, done: .* copied\$" <<<"$(qcowctl job disk)" || fail "the end is not told"
 	want "list" "-" "$(qcowctl list -n -o JOB | xargs)"
 	if [ $verb = commit ]; then want "chain" base "$(chain_of disk)"; else want "chain" top "$(chain_of disk)"; fi
 	settled

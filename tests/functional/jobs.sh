@@ -33,7 +33,7 @@ wait_job() {
 snapshot() {
 	local line top options=('' cluster_size=4k extended_l2=on,cluster_size=128k cluster_size=512 compat=0.10) option
 	line=$(dmsetup table disk)
-	top=$(paths | head -n 1)
+	top=$(paths | sed -n 1p)
 	nr=$((nr + 1))
 	option=${options[RANDOM % ${#options[@]}]}
 	qemu-img create -q -f qcow2 ${option:+-o "$option"} -b "$top" -F "$(awk '{ print $6 }' <<<"$line")" -U "$T/overlay$nr" "$SIZE" \

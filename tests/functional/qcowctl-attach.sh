@@ -38,7 +38,7 @@ want "JSON list" "second top" "$(qcowctl list -J | jq -r '.. | .name? // empty' 
 run qcowctl status top
 qcowctl status -J top | jq -e . >/dev/null || fail "status -J is no JSON"
 for file in top.qcow2 mid.qcow2 base.qcow2; do
-	qcowctl status top | grep -q "$file" || fail "status does not name $file"
+	grep -q "$file" <<<"$(qcowctl status top)" || fail "status does not name $file"
 done
 run qcowctl info --chain top.qcow2
 want "layers by info" 3 "$(qcowctl info --chain -J top.qcow2 | jq 'length')"

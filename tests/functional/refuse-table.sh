@@ -62,7 +62,7 @@ if dmsetup create writable --table "0 2048 qcow2 ro 1 qcow2 $B" 2>/dev/null; the
 	dmsetup remove writable
 	fail "a device that could be written was made"
 fi
-log_since_mark | grep -q 'read-only' || fail "no sentence: $(log_since_mark)"
+grep -q 'read-only' <<<"$(log_since_mark)" || fail "no sentence: $(log_since_mark)"
 want "images" "$before" "$(sha256sum "$T"/*)"
 
 # a chain in which a later layer is refused lets go of those opened before

@@ -29,7 +29,7 @@ run qcowctl snapshot disk "$T/other dir/two %41.qcow2"
 run qcowctl snapshot -o extended_l2=off,cluster_size=64k disk "$T/three.qcow2"
 kill -0 $churn || fail "the load has ended too early"
 want chain "base disk.qcow2 one.qcow2 other dir/two %41.qcow2 three.qcow2" "$(chain_of disk)"
-dmsetup table disk | grep -q ' 1 map_limit:1024$' || fail "options: $(dmsetup table disk)"
+[[ $(dmsetup table disk) == *' 1 map_limit:1024' ]] || fail "options: $(dmsetup table disk)"
 want "names of the backing files" "base disk.qcow2 $T/one.qcow2 $T/other dir/two %41.qcow2" \
 	"$(for image in disk.qcow2 one.qcow2 "other dir/two %41.qcow2" three.qcow2; do
 		qemu-img info -U --output=json "$T/$image" | jq -r '."backing-filename"'
@@ -99,7 +99,7 @@ wait $writer
 umount "$mnt"
 qcowctl detach fs
 expected qcow2 "$T/fs.qcow2" "$T/raw"
-dumpe2fs -h "$T/raw" 2>/dev/null | grep -q needs_recovery && fail "the file system in the snapshot was not frozen"
+grep -q needs_recovery <<<"$(dumpe2fs -h "$T/raw" 2>/dev/null)" && fail "the file system in the snapshot was not frozen"
 e2fsck -fn "$T/raw" || fail "e2fsck of the snapshot"
 expected qcow2 "$T/fs-2.qcow2" "$T/raw"
 e2fsck -fn "$T/raw" || fail "e2fsck of the top"

@@ -76,7 +76,7 @@ round() {
 		dd if="$T/last" of=/dev/mapper/disk bs=64k seek=191 oflag=direct conv=fsync status=none || fail "no write after the errors" ;;
 	failed_ro)
 		(($(dmsetup info -c --noheadings -o events disk) > events)) || fail "no event"
-		qcowctl status disk | grep -q failed_ro || fail "qcowctl status: $(qcowctl status disk)"
+		grep -q failed_ro <<<"$(qcowctl status disk)" || fail "qcowctl status: $(qcowctl status disk)"
 		! dd if="$T/base" of=/dev/mapper/disk bs=64k count=1 oflag=direct status=none 2>/dev/null || fail "a write goes on" ;;
 	*) fail "mode $mode" ;;
 	esac

@@ -7,7 +7,7 @@
 qemu-img create -q -f qcow2 -o cluster_size=4k image 1M
 qemu-img bitmap --add -g 64k image bits
 # the bitmaps extension: magic 23852875, length 24, count, reserved, size, offset
-at=$(LC_ALL=C grep -aboP '\x23\x85\x28\x75\x00\x00\x00\x18' image | head -n 1 | cut -d: -f1)
+at=$(LC_ALL=C grep -aboP '\x23\x85\x28\x75\x00\x00\x00\x18' image | sed -n 1p | cut -d: -f1)
 directory=$((16#$(od -An -tx1 -j $((at + 24)) -N 8 image | tr -d ' ')))
 refused=' '
 for ((byte = 0; byte < 28; byte++)); do

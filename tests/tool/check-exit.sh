@@ -97,7 +97,7 @@ grep -q 'more references' err
 fresh ''
 qemu-img bitmap --add image b
 both 0 image
-directory=$(($(xxd -p image | tr -d '\n' | grep -ob 23852875 | head -n 1 | cut -d: -f1) / 2 + 24))
+directory=$(($(xxd -p image | tr -d '\n' | grep -ob 23852875 | sed -n 1p | cut -d: -f1) / 2 + 24))
 poke image "$(peek image $directory 8)" 8 512 # the bitmap's table not aligned
 both 1 image
 

@@ -6,7 +6,7 @@
 
 # No byte that a terminal would obey, and valid UTF-8.
 harmless() {
-	! LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]' "$@" || fail "control bytes come out: $(xxd "$@" | head -n 5)"
+	! LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]' "$@" || fail "control bytes come out: $(xxd "$@" | sed -n 1,5p)"
 	iconv -f UTF-8 -t UTF-8 "$@" >/dev/null || fail "not UTF-8"
 	! grep -qP '\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]' "$@" || fail "controls beyond ASCII come out"
 }

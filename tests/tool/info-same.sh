@@ -28,8 +28,8 @@ poke image6 72 8 1
 poke image3 72 8 2
 same image6
 same image3
-qcowctl info image6 | grep -q 'cleanly shut down: no'
-qcowctl info image3 | grep -q 'corrupt: true'
+grep -q 'cleanly shut down: no' <<<"$(qcowctl info image6)"
+grep -q 'corrupt: true' <<<"$(qcowctl info image3)"
 
 export TZ=Asia/Kolkata
 for name in one two 'a long name of a snapshot, with spaces'; do

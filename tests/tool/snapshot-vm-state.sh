@@ -24,7 +24,7 @@ state() {
 	qcowctl snapshot --internal apply copy vm
 	qemu-img check -q copy
 	want "$1: state" "" "$(qemu-io -f qcow2 -c 'read -q -P 9 4M 100k' -c 'read -q -P 1 0 1M' copy)"
-	qemu-img snapshot -l image | grep -q '100 KiB' || fail "$1: qemu-img shows no VM state"
+	grep -q '100 KiB' <<<"$(qemu-img snapshot -l image)" || fail "$1: qemu-img shows no VM state"
 	qemu-img check -q image || { qemu-img check image; fail "$1"; }
 }
 

@@ -35,8 +35,8 @@ scan_log() {
 	local n
 	n=$(grep -aEc "$PREFIX($REPORTS)" "$1") || return 1
 	say "the kernel log holds $n line(s) that report a failure; the first with what follows:"
-	grep -aE -m 1 -A 40 "$PREFIX($REPORTS)" "$1" | head -n 60 | sed 's/^/    /' >&2
-	((n == 1)) || { say "all of them:"; grep -aE "$PREFIX($REPORTS)" "$1" | head -n 20 | sed 's/^/    /' >&2; }
+	grep -aE -m 1 -A 40 "$PREFIX($REPORTS)" "$1" | sed 's/^/    /' >&2
+	((n == 1)) || { say "all of them:"; grep -aE "$PREFIX($REPORTS)" "$1" | sed -n '1,20s/^/    /p' >&2; }
 }
 
 # The log that guest.c sent is complete while the guest lives; what came after, or before, is on the console.
