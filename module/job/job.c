@@ -17,7 +17,11 @@
 #define ROOM_DELAY (HZ / 2)
 /* The same for memory. */
 #define MEMORY_DELAY (HZ / 50 + 1)
-/* A guest that is active gets nine times as long as the step took, this at most. */
+/*
+ * What the guest is given: this much for each request, so that one that is hardly active hardly
+ * slows the job down, nine times as long as the step took at most, and never more than this.
+ */
+#define REQUEST_NS (5 * NSEC_PER_MSEC)
 #define GUEST_PARTS 9
 #define MAX_YIELD_NS (250 * NSEC_PER_MSEC)
 /* Less than this is not worth a timer: it stays owed. */
@@ -150,16 +154,18 @@ bool q2_job_awaited(struct q2_job *job)
 				  guest_requests(job->disk) != job->requests);
 }
 
-/* Guests come first: where they are active the job takes a tenth of the time, in small pieces. */
+/* Guests come first: beside a busy one the job takes a tenth of the time, in small pieces. */
 static void yield_to_guests(struct q2_job *job)
 {
-	u64 now = ktime_get_ns();
+	u64 now = ktime_get_ns(), requests = guest_requests(job->disk);
+	u64 asked = job->asked + requests - job->requests;
+	u64 due = min(asked * REQUEST_NS, GUEST_PARTS * (now - job->step));
 	bool active;
 
-	if (guest_requests(job->disk) != job->requests)
+	if (asked)
 		job->guest_seen = now;
 	active = now - job->guest_seen < ACTIVE_NS;
-	job->owed = active ? job->owed + GUEST_PARTS * (now - job->step) : 0;
+	job->owed = active ? job->owed + due : 0;
 	if (job->owed >= MIN_YIELD_NS) {
 		/* Not in jiffies: a guest notices how long the job works between two pauses. */
 		wait_event_hrtimeout(job->wait, disturbed(job),
@@ -169,7 +175,9 @@ static void yield_to_guests(struct q2_job *job)
 	/* No smaller than a cluster: a part of one would be filled first. */
 	job->merge.piece = active ? max(SMALL_PIECE, job->disk->range_unit) : 0;
 	job->down.piece = job->merge.piece;
+	/* Requests of the pause count, too, but a step is not cut short for them. */
 	job->requests = guest_requests(job->disk);
+	job->asked = job->requests - requests;
 	job->step = ktime_get_ns();
 }
 
@@ -378,6 +386,8 @@ static int start(struct q2_job *job, const struct q2_job_params *params, bool su
 	job->moved = 0;
 	job->budget = 0;
 	job->owed = 0;
+	job->asked = 0;
+	job->requests = guest_requests(disk);
 	job->guest_seen = 0;
 	job->error = 0;
 	job->deadline = 0;

@@ -81,7 +81,8 @@ struct q2_job_params {
  * @step: when the step before ended, in nanoseconds
  * @owed: pause that is due to an active guest, in nanoseconds
  * @guest_seen: when a guest was active, in nanoseconds; 0: never
- * @requests: guest requests until then
+ * @requests: guest requests until @step
+ * @asked: those of the pause before @step
  * @deadline: for room, in jiffies; 0: there is some
  * @lock: one caller of q2_job_start() at a time
  */
@@ -114,6 +115,7 @@ struct q2_job {
 	u64 owed;
 	u64 guest_seen;
 	u64 requests;
+	u64 asked;
 	unsigned long deadline;
 	struct mutex lock;
 };
