@@ -8,7 +8,7 @@ seed=${SEED:-4}
 RANDOM=$seed
 # for a longer history
 ROUNDS=${ROUNDS:-18}
-declare -A did=() inside=() running=()
+declare -A did=() inside=() running=() kept=()
 files=0 seen=0
 
 # ended NAME...: no job is on any more
@@ -41,12 +41,17 @@ instant() {
 	seen=$((seen + 1))
 }
 
-# external NAME...: at one instant
+# external NAME...: at one instant. Now and then a layer keeps its internal snapshot for good.
 external() {
 	local name words=() images=() options=('' extended_l2=on,cluster_size=128k cluster_size=4k compat=0.10 cluster_size=512) option
 	ended "$@"
 	files=$((files + 1))
 	for name; do
+		if ((files % 6)); then
+			plain "$name"
+		else
+			kept[$name]+=${inside[$name]:-}
+		fi
 		before[$name]=$(layers "$name" | tail -n 1)
 		words+=("$name" "$T/$name.$files")
 	done
@@ -74,8 +79,18 @@ internal() {
 	instant "$1" "$T/raw-$1"
 }
 
+# begin COMMAND...: may be refused, if a layer has a snapshot that shows what is below it
+begin() {
+	refused=
+	echo "+ $*"
+	"$@" 2>"$T/err" && return
+	cat "$T/err"
+	[ -n "${kept[$name]:-}" ] && grep -q 'has internal snapshots' "$T/err" || fail "$*; seed $seed"
+	refused=yes
+}
+
 merge() {
-	local name=$1 n top base
+	local name=$1 n top base refused
 	ended "$name"
 	plain "$name"
 	n=$(layers "$name" | wc -l)
@@ -86,11 +101,15 @@ merge() {
 	if ((RANDOM % 2)); then
 		top=$((RANDOM % 2 ? n - 1 : 1 + RANDOM % (n - 1)))
 		base=$((RANDOM % top))
-		run qcowctl commit -b --top $top --base $base "$name"
+		begin qcowctl commit -b --top $top --base $base "$name"
 	else
 		top=$((1 + RANDOM % (n - 1)))
 		base=$((RANDOM % top))
-		if ((base)); then run qcowctl stream -b --into $top --base $((base - 1)) "$name"; else run qcowctl stream -b --into $top "$name"; fi
+		if ((base)); then begin qcowctl stream -b --into $top --base $((base - 1)) "$name"; else begin qcowctl stream -b --into $top "$name"; fi
+	fi
+	if [ -n "$refused" ]; then
+		did[refused]=$((${did[refused]:-0} + 1))
+		return
 	fi
 	running[$name]=done
 	if ((RANDOM % 4 == 0)); then
