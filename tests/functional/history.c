@@ -322,18 +322,12 @@ static bool shows(uint32_t me, const struct thing *list, uint64_t nr, uint64_t p
 	return true;
 }
 
-/* Would thing @t show itself, if it had been done? */
-static bool shows_itself(const struct thing *t)
-{
-	return looked_at[t->device] && !t->zero;
-}
-
 static bool check_writer(uint32_t me, bool final)
 {
 	uint64_t nr, last = 0, point;
 	struct thing *list = load_log(me, &nr);
 	uint32_t device, i;
-	bool ok;
+	bool ok = false;
 
 	for (device = 0; device < DEVICES; device++) {
 		for (i = 0; i < SECTORS; i++) {
@@ -349,11 +343,12 @@ static bool check_writer(uint32_t me, bool final)
 	if (final) {
 		ok = shows(me, list, nr, nr, true);
 	} else {
-		/* the last that is seen may be under way, and some that are not seen be done */
-		point = last ? last - 1 : 0;
-		ok = shows(me, list, nr, point, false);
-		for (; !ok && point < nr && (point < last || !shows_itself(&list[point])); point++)
-			ok = shows(me, list, nr, point + 1, false);
+		/*
+		 * The last that is seen may be under way, and many that are not seen be done: on
+		 * other devices, zeroes, and what was zeroed after it.
+		 */
+		for (point = last ? last - 1 : 0; !ok && point <= nr; point++)
+			ok = shows(me, list, nr, point, false);
 		if (!ok)
 			shows(me, list, nr, last, true);
 	}
