@@ -4,4 +4,4 @@
 # needs: compiler, qemu-utils; timeout 1200
 "$TOP/tests/deps" tool qemu unit
 make -s -C "$TOP" crash-build
-"$TOP/tests/crash/run" "$TOP/build/crash" --seed "${SEED:-1}" --states "${STATES:-300}"
+"$TOP/tests/crash/run" "$TOP/build/crash" --seed "${SEED:-1}" --states "${STATES:-200}"

@@ -7,7 +7,7 @@
 seed=${SEED:-4}
 RANDOM=$seed
 # for a longer history
-ROUNDS=${ROUNDS:-18}
+ROUNDS=${ROUNDS:-14}
 declare -A did=() inside=() running=() kept=()
 files=0 seen=0
 
