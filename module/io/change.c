@@ -56,6 +56,13 @@ static bool is_dirty(const struct q2_shared *s)
 	return s->img && q2_image_dirty(s->img);
 }
 
+/* Before the bio ends: who waits for it and asks again is alone by then. */
+static void finish(struct q2_request *req, blk_status_t status)
+{
+	atomic_dec(&req->disk->changing);
+	q2_request_finish(req, status);
+}
+
 static void end(struct change *c, int error)
 {
 	if (!delayed_work_pending(&c->disk->commit_work) &&
@@ -67,9 +74,8 @@ static void end(struct change *c, int error)
 	if (!error && (c->req->bio->bi_opf & REQ_FUA))
 		error = q2_disk_flush(c->disk);
 	memalloc_noio_restore(c->noio);
-	q2_request_finish(c->req, error == -EUCLEAN || error == -EROFS
-					  ? BLK_STS_IOERR
-					  : errno_to_blk_status(error));
+	finish(c->req,
+	       error == -EUCLEAN || error == -EROFS ? BLK_STS_IOERR : errno_to_blk_status(error));
 }
 
 /* There is no room: may there be later? Waits a while; false when it is time to give up. */
@@ -551,5 +557,5 @@ void q2_change_flush(struct work_struct *work)
 	int ret = q2_disk_flush(req->disk);
 
 	memalloc_noio_restore(noio);
-	q2_request_finish(req, errno_to_blk_status(ret));
+	finish(req, errno_to_blk_status(ret));
 }

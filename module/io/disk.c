@@ -371,6 +371,14 @@ int q2_disk_fit_unit(struct q2_disk *disk, const struct q2_shared *s)
 	return 0;
 }
 
+static void destroy_change_wqs(struct q2_disk *disk)
+{
+	if (disk->near_wq)
+		destroy_workqueue(disk->near_wq);
+	if (disk->change_wq)
+		destroy_workqueue(disk->change_wq);
+}
+
 static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *params)
 {
 	int ret;
@@ -385,7 +393,12 @@ static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *pa
 		return 0;
 	disk->change_wq = alloc_workqueue("dm-qcow2-w/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, MAX_CHANGES,
 					  disk->name);
-	if (!disk->change_wq)
+	/*
+	 * No high priority: it would run before who asks has gone to sleep, and then that one
+	 * never seems to (asker_sleeps()).
+	 */
+	disk->near_wq = alloc_workqueue("dm-qcow2-n/%s", WQ_MEM_RECLAIM, MAX_CHANGES, disk->name);
+	if (!disk->change_wq || !disk->near_wq)
 		return -ENOMEM;
 	if (!disk->top->host->bdev) {
 		ret = q2_bios_get();
@@ -455,8 +468,7 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(
 	return disk;
 
 close_layers:
-	if (disk->change_wq)
-		destroy_workqueue(disk->change_wq);
+	destroy_change_wqs(disk);
 	kvfree(disk->fill_reserve);
 	if (disk->has_bios)
 		q2_bios_put();
@@ -487,8 +499,7 @@ void q2_disk_close(struct q2_disk *disk)
 	list_del(&disk->list);
 	mutex_unlock(&disks_lock);
 	cancel_delayed_work_sync(&disk->commit_work);
-	if (disk->change_wq)
-		destroy_workqueue(disk->change_wq);
+	destroy_change_wqs(disk);
 	destroy_workqueue(disk->wq);
 	q2_map_destroy(disk->map);
 	/* The last one to put a written image commits it; requests there are none. */

@@ -58,6 +58,12 @@ struct q2_counters {
  * @change_wq: where requests are served that change mappings, and commits done.
  *             These wait for requests that hold @in_flight, which therefore
  *             must never wait for a place here
+ * @near_wq: the same, for a short change while there is no other, if who asks is going to
+ *           sleep until it is done: on that CPU, which is free then. That saves switching
+ *           tasks once more, and waking another CPU
+ * @changing: requests in @change_wq and @near_wq
+ * @asker: the task that asked for a change last; a number, it may be gone
+ * @asker_slept: how often it had gone to sleep by then; both are a guess, without a lock
  * @top: the open image of the top layer
  * @writable: @top may be written
  * @in_flight: held by every request that uses host clusters it has looked up; a
@@ -101,6 +107,10 @@ struct q2_disk {
 	struct list_head list;
 	/* writing */
 	struct workqueue_struct *change_wq;
+	struct workqueue_struct *near_wq;
+	atomic_t changing;
+	const struct task_struct *asker;
+	unsigned long asker_slept;
 	struct q2_shared *top;
 	bool writable;
 	struct srcu_struct in_flight;

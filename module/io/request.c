@@ -439,8 +439,38 @@ enum q2_start q2_request_start(struct q2_request *req, const struct q2_run *run)
 	return Q2_START_TAKEN;
 }
 
+/* What a change may move to be short: a cluster of 64 KiB. */
+#define SHORT_CHANGE (64U << 10)
+
+/*
+ * Discards and zeroes may be as long as the disk; a commit is bounded (Q2_MAX_DIRTY), and so
+ * is what surrounds a short write.
+ */
+static bool is_short(const struct bio *bio)
+{
+	return bio_op(bio) == REQ_OP_WRITE && bio->bi_iter.bi_size <= SHORT_CHANGE;
+}
+
+/*
+ * Is this task going to sleep until it is answered? It is if it slept after it asked last
+ * time. Who asks for several things at a time, or polls for the answer, is better served
+ * elsewhere: meanwhile it has work for its CPU.
+ */
+static bool asker_sleeps(struct q2_disk *disk)
+{
+	bool sleeps =
+		READ_ONCE(disk->asker) == current && READ_ONCE(disk->asker_slept) != current->nvcsw;
+
+	WRITE_ONCE(disk->asker, current);
+	WRITE_ONCE(disk->asker_slept, current->nvcsw);
+	return sleeps;
+}
+
 void q2_request_change(struct q2_request *req, work_func_t func)
 {
+	struct q2_disk *disk = req->disk;
+	bool near;
+
 	if (req->bio->bi_opf & REQ_NOWAIT) {
 		q2_request_finish(req, BLK_STS_AGAIN);
 		return;
@@ -448,7 +478,9 @@ void q2_request_change(struct q2_request *req, work_func_t func)
 	/* Not while it may wait for a commit, which waits for the tokens. */
 	q2_request_leave(req);
 	INIT_WORK(&req->work, func);
-	queue_work(req->disk->change_wq, &req->work);
+	near = asker_sleeps(disk) && is_short(req->bio);
+	near = atomic_inc_return(&disk->changing) == 1 && near;
+	queue_work(near ? disk->near_wq : disk->change_wq, &req->work);
 }
 
 /*
