@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 /* 6.3, 5970e15dbcfe: locks moved from fs.h to a header of their own. */
 #ifdef Q2_HAVE_FILELOCK_H
@@ -48,6 +49,13 @@ static inline void q2_limit_write_zeroes(struct queue_limits *limits, unsigned i
 	limits->max_hw_wzeroes_unmap_sectors = sectors;
 #endif
 }
+
+/* 7.2 warns of a workqueue that is neither unbound nor WQ_PERCPU; 6.12 has no such flag. */
+#ifdef Q2_HAVE_WQ_PERCPU
+#define Q2_WQ_PERCPU WQ_PERCPU
+#else
+#define Q2_WQ_PERCPU 0
+#endif
 
 /* 6.7, c42d50aefd17: shrinkers are allocated. */
 #ifdef Q2_HAVE_SHRINKER_ALLOC

@@ -10,4 +10,5 @@ has shrinker.h 'shrinker_alloc\(' SHRINKER_ALLOC
 has filelock.h 'flc_flags' FILE_LOCK_CORE
 has filelock.h 'vfs_lock_file' FILELOCK_H
 has blkdev.h 'BLK_OPEN_READ' BLK_OPEN_READ
+has workqueue.h 'WQ_PERCPU' WQ_PERCPU
 has blkdev.h 'max_hw_wzeroes_unmap_sectors' WZEROES_UNMAP

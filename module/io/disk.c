@@ -397,7 +397,8 @@ static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *pa
 	 * No high priority: it would run before who asks has gone to sleep, and then that one
 	 * never seems to (asker_sleeps()).
 	 */
-	disk->near_wq = alloc_workqueue("dm-qcow2-n/%s", WQ_MEM_RECLAIM, MAX_CHANGES, disk->name);
+	disk->near_wq = alloc_workqueue("dm-qcow2-n/%s", Q2_WQ_PERCPU | WQ_MEM_RECLAIM, MAX_CHANGES,
+					disk->name);
 	if (!disk->change_wq || !disk->near_wq)
 		return -ENOMEM;
 	if (!disk->top->host->bdev) {
