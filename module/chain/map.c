@@ -450,34 +450,63 @@ void q2_map_set_data(struct q2_map *map, u64 guest, u64 len, unsigned int layer,
 	}
 }
 
+static void forget_leaf(struct q2_map *map, u64 index)
+{
+	struct leaf *leaf;
+
+	spin_lock(&map->lock);
+	count_change(map, index);
+	rcu_read_lock();
+	leaf = find(map, index);
+	rcu_read_unlock();
+	if (leaf)
+		leaf_remove(map, leaf);
+	spin_unlock(&map->lock);
+}
+
+/*
+ * The same for many: by what there is, not by what there could be. A disk may have millions
+ * of leaves that nobody has looked at.
+ */
+static void forget_leaves(struct q2_map *map, u64 first, u64 last)
+{
+	struct hlist_node *next;
+	struct leaf *leaf;
+	unsigned int i;
+
+	/* First this: what a filler puts into the table from now on is not old. */
+	spin_lock(&map->lock);
+	for (i = 0; i < FILL_LOCKS; i++)
+		map->changes[i]++;
+	spin_unlock(&map->lock);
+	for (i = 0; i < 1U << map->hash_bits; i++) {
+		spin_lock(&map->lock);
+		hlist_for_each_entry_safe(leaf, next, &map->buckets[i], node) {
+			if (leaf->index >= first && leaf->index <= last)
+				leaf_remove(map, leaf);
+		}
+		spin_unlock(&map->lock);
+		cond_resched();
+	}
+}
+
 void q2_map_forget(struct q2_map *map, u64 guest, u64 len)
 {
 	u64 index = guest >> map->leaf_shift, last = (guest + len - 1) >> map->leaf_shift;
-	struct leaf *leaf;
 
+	if (last - index >= 1U << map->hash_bits) {
+		forget_leaves(map, index, last);
+		return;
+	}
 	for (; index <= last; index++) {
-		spin_lock(&map->lock);
-		count_change(map, index);
-		rcu_read_lock();
-		leaf = find(map, index);
-		rcu_read_unlock();
-		if (leaf)
-			leaf_remove(map, leaf);
-		spin_unlock(&map->lock);
+		forget_leaf(map, index);
 		cond_resched();
 	}
 }
 
 void q2_map_forget_all(struct q2_map *map)
 {
-	unsigned int i;
-
-	spin_lock(&map->lock);
-	for (i = 0; i < FILL_LOCKS; i++)
-		map->changes[i]++;
-	while (!list_empty(&map->clock))
-		leaf_remove(map, list_first_entry(&map->clock, struct leaf, clock));
-	spin_unlock(&map->lock);
+	forget_leaves(map, 0, U64_MAX);
 }
 
 bool q2_map_rebind(struct q2_map *map, struct q2_chain *chain)

@@ -415,6 +415,80 @@ TEST(map_set_data)
 	built_free(&b);
 }
 
+/* More leaves than could be looked for one by one: those that are there go, and no others. */
+TEST(map_forget_many)
+{
+	struct built b = build_image(3, 16, true, 32ULL << 30, 1);
+	static const u64 known[] = {0, 1, 20000, 25000, 25001, 32767};
+	struct disk disk = disk_of(&b);
+	struct q2_map *map = q2_map_create(disk.chain, Q2_MAP_DEFAULT);
+	u64 leaf = 512 << disk.chain->granule_bits;
+	unsigned int i;
+
+	CHECK_EQ(leaf, 1 << 20);
+	for (i = 0; i < ARRAY_SIZE(known); i++)
+		CHECK_EQ(q2_map_fill(map, known[i] * leaf), 0);
+	CHECK_EQ(stats_of(map).leaves, ARRAY_SIZE(known));
+	q2_map_forget(map, leaf, 25000 * leaf);
+	for (i = 0; i < ARRAY_SIZE(known); i++)
+		CHECK_EQ(look(map, known[i] * leaf, 512).kind,
+			 known[i] >= 1 && known[i] <= 25000 ? Q2_MAP_MISS : Q2_MAP_ZERO);
+	CHECK_EQ(stats_of(map).leaves, 3);
+	q2_map_forget_all(map);
+	CHECK_EQ(stats_of(map).leaves, 0);
+	CHECK_EQ(stats_of(map).bytes, 0);
+	q2_map_destroy(map);
+	disk_close(&disk);
+	built_free(&b);
+}
+
+/* A file that changes what it says, and tells the map, each time it has been read. */
+static struct {
+	const struct q2_file_ops *ops;
+	struct q2_map *map;
+	u64 len;
+} changing;
+
+static int changing_read(struct q2_file *file, u64 offset, void *buf, size_t len)
+{
+	int ret = changing.ops->read(file, offset, buf, len);
+
+	if (changing.map)
+		q2_map_forget(changing.map, 0, changing.len);
+	return ret;
+}
+
+/* What a filler asked for before it was forgotten is not put into the map, few leaves or many. */
+TEST(map_forget_beside_fill)
+{
+	static const struct q2_file_ops ops = {.read = changing_read};
+	struct built b = build_image(3, 16, true, 32ULL << 30, 1);
+	static const u64 lens[] = {1, 32ULL << 30};
+	struct disk disk;
+	struct q2_map *map;
+	unsigned int i;
+
+	changing.ops = b.mem->file.ops;
+	b.mem->file.ops = &ops;
+	disk = disk_of(&b);
+	map = q2_map_create(disk.chain, Q2_MAP_DEFAULT);
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		q2_image_shrink(disk.chain->layers[0].img, 1000);
+		changing.map = map;
+		changing.len = lens[i];
+		CHECK_EQ(q2_map_fill(map, 0), 0);
+		CHECK_EQ(look(map, 0, 512).kind, Q2_MAP_MISS);
+		changing.map = NULL;
+		CHECK_EQ(q2_map_fill(map, 0), 0);
+		CHECK_EQ(look(map, 0, 512).kind, Q2_MAP_ZERO);
+		q2_map_forget_all(map);
+	}
+	q2_map_destroy(map);
+	disk_close(&disk);
+	b.mem->file.ops = changing.ops;
+	built_free(&b);
+}
+
 /* A word for a place that a contiguous leaf already names changes nothing. */
 TEST(map_set_data_where_it_is)
 {

@@ -213,6 +213,9 @@ static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp)
 #define hlist_del(n) cds_hlist_del(n)
 #define hlist_del_rcu(n) cds_hlist_del_rcu(n)
 #define hlist_for_each_entry(p, h, m) cds_hlist_for_each_entry_2(p, h, m)
+#define hlist_for_each_entry_safe(p, n, h, m)                                                   \
+	for (p = cds_hlist_entry_safe((h)->next, __typeof__(*p), m); p && ((n = p->m.next), 1); \
+	     p = cds_hlist_entry_safe(n, __typeof__(*p), m))
 #define hlist_for_each_entry_rcu(p, h, m) cds_hlist_for_each_entry_rcu_2(p, h, m)
 
 /* linux/hash.h */
