@@ -119,6 +119,11 @@ qemu_command() {
 			# stores then. The kernel patches itself most of all while it starts, so it starts on one CPU,
 			# and init.sh brings up the others; otherwise one start in fifty dies of a stale breakpoint.
 			append+=(tsc=reliable maxcpus=1)
+			# virtiofsd writes to the guest's memory without QEMU's knowledge, which then goes on with the
+			# translation of a program that lay in the same page before: without this one start of a
+			# program in twelve dies, once the page cache has been dropped. A page that is cleared first is
+			# known to have changed. Debian's kernels clear them anyway, the debug kernel does not.
+			append+=(init_on_alloc=1)
 			QEMU+=(-machine q35,memory-backend=mem -accel 'tcg,thread=multi' -cpu "$TCG_CPU,$TCG_LEAN")
 		fi
 	fi
