@@ -477,7 +477,7 @@ static void forget_leaves(struct q2_map *map, u64 first, u64 last)
 	/* First this: what a filler puts into the table from now on is not old. */
 	spin_lock(&map->lock);
 	for (i = 0; i < FILL_LOCKS; i++)
-		map->changes[i]++;
+		count_change(map, i);
 	spin_unlock(&map->lock);
 	for (i = 0; i < 1U << map->hash_bits; i++) {
 		spin_lock(&map->lock);

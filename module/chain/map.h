@@ -113,7 +113,9 @@ void q2_map_set_data(struct q2_map *map, u64 guest, u64 len, unsigned int layer,
  * @guest: first byte
  * @len: bytes
  *
- * Their leaves are dropped. When and how: as q2_map_set_data().
+ * Their leaves are dropped. When: as q2_map_set_data(). Takes as long as the leaves
+ * that there are, or that the bytes could have, whichever are fewer; gives up the CPU
+ * in between, so not under a spinlock.
  */
 void q2_map_forget(struct q2_map *map, u64 guest, u64 len);
 
