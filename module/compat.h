@@ -10,6 +10,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/fs.h>
+#include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -48,6 +49,56 @@ static inline void q2_limit_write_zeroes(struct queue_limits *limits, unsigned i
 #ifdef Q2_HAVE_WZEROES_UNMAP
 	limits->max_hw_wzeroes_unmap_sectors = sectors;
 #endif
+}
+
+/* 6.5, 0d625446d0a4: tasks no longer remember what they write to. */
+#ifdef Q2_HAVE_TASK_BDI
+static inline struct backing_dev_info *q2_take_bdi(struct task_struct *task)
+{
+	struct backing_dev_info *bdi = task->backing_dev_info;
+
+	task->backing_dev_info = NULL;
+	return bdi;
+}
+
+static inline void q2_give_bdi(struct task_struct *task, struct backing_dev_info *bdi)
+{
+	task->backing_dev_info = bdi;
+}
+#else
+static inline struct backing_dev_info *q2_take_bdi(struct task_struct *task)
+{
+	return NULL;
+}
+
+static inline void q2_give_bdi(struct task_struct *task, struct backing_dev_info *bdi)
+{
+}
+#endif
+
+/* 6.17, ca115d7e7546: the kernel's part of a file's attributes got a name of its own. */
+#ifdef Q2_HAVE_FILE_KATTR
+#define q2_fileattr file_kattr
+#else
+#define q2_fileattr fileattr
+#endif
+
+/*
+ * 6.9, 06b23f92af87: a plug remembers the time, and the scheduler makes it forget, by a flag
+ * of the task that stands for a plug which has some. Without the plug the flag must go, too.
+ */
+static inline struct blk_plug *q2_take_plug(struct task_struct *task)
+{
+	struct blk_plug *plug = task->plug;
+
+#ifdef PF_BLOCK_TS
+	if (task->flags & PF_BLOCK_TS) {
+		plug->cur_ktime = 0;
+		task->flags &= ~PF_BLOCK_TS;
+	}
+#endif
+	task->plug = NULL;
+	return plug;
 }
 
 /* 7.2 warns of a workqueue that is neither unbound nor WQ_PERCPU; 6.12 has no such flag. */

@@ -11,4 +11,6 @@ has filelock.h 'flc_flags' FILE_LOCK_CORE
 has filelock.h 'vfs_lock_file' FILELOCK_H
 has blkdev.h 'BLK_OPEN_READ' BLK_OPEN_READ
 has workqueue.h 'WQ_PERCPU' WQ_PERCPU
+has fileattr.h 'struct file_kattr \{' FILE_KATTR
+has sched.h '\*backing_dev_info;' TASK_BDI
 has blkdev.h 'max_hw_wzeroes_unmap_sectors' WZEROES_UNMAP

@@ -133,3 +133,56 @@ int q2_chain_lookup(struct q2_chain *chain, u64 guest, u64 len, unsigned int *la
 	return q2_chain_lookup_in(chain, READ_ONCE(chain->top), 0, guest,
 				  min(len, chain->size - guest), layer, ext);
 }
+
+int q2_chain_owner(struct q2_chain *chain, u64 guest, u64 len, unsigned int *owner, u64 *part)
+{
+	unsigned int dest = READ_ONCE(chain->dest);
+	const struct q2_layer *top;
+	u64 size, cluster, past, end;
+	struct q2_extent ext;
+	int ret;
+
+	*owner = READ_ONCE(chain->top);
+	*part = len;
+	/* The two are the same for a moment when the merge ends. */
+	if (dest == Q2_NO_LAYER || dest == *owner)
+		return 0;
+	top = &chain->layers[*owner];
+	past = READ_ONCE(top->size);
+	size = q2_image_geometry(top->img)->cluster_size;
+	cluster = round_down(guest, size);
+	/* Whole clusters: one that the top holds a part of is the top's. */
+	end = min(round_up(guest + len, size), past);
+	ret = q2_image_lookup(top->img, cluster, end - cluster, &ext);
+	if (ret)
+		return ret;
+	end = cluster + ext.len;
+	if (end < past)
+		end = round_down(end, size);
+	if (ext.kind == Q2_UNALLOCATED && end > guest)
+		*owner = dest;
+	else
+		end = cluster + size;
+	*part = min(len, end - guest);
+	return 0;
+}
+
+void q2_chain_cut_to_owner(struct q2_chain *chain, unsigned int layer, struct q2_extent *ext)
+{
+	unsigned int owner;
+	u64 part;
+
+	/*
+	 * Whoever changes dest makes the map forget afterwards: a filler that still sees the
+	 * old one does not get its leaf installed.
+	 */
+	if (layer != READ_ONCE(chain->dest) || ext->kind != Q2_DATA)
+		return;
+	if (q2_chain_owner(chain, ext->guest, ext->len, &owner, &part)) {
+		ext->copied = false;
+		return;
+	}
+	ext->len = part;
+	if (owner != layer)
+		ext->copied = false;
+}

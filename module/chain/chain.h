@@ -78,6 +78,32 @@ unsigned int q2_chain_below(const struct q2_chain *chain, unsigned int layer);
 /* The next layer above @layer that is not gone, or Q2_NO_LAYER. */
 unsigned int q2_chain_above(const struct q2_chain *chain, unsigned int layer);
 
+/**
+ * q2_chain_owner() - which layer takes what is written to guest bytes
+ * @chain: chain whose top is writable
+ * @guest: first byte, below the size of the top layer
+ * @len: bytes, at least 1
+ * @owner: result: the top, or @dest of &struct q2_chain
+ * @part: result: bytes from @guest on that have the same answer, at most @len
+ *
+ * While the top is being merged into @dest, each cluster of the top has one owner: the
+ * top if it holds anything of the cluster, else @dest. Every writer follows this rule,
+ * in place or not. Otherwise a cluster that the top fills from @dest would hide what was
+ * written to @dest between the fill and the link.
+ *
+ * The answer changes only while nobody writes to the cluster: the merge holds its guest
+ * range, and has frozen it. Blocks.
+ *
+ * Return: as q2_image_lookup().
+ */
+int q2_chain_owner(struct q2_chain *chain, u64 guest, u64 len, unsigned int *owner, u64 *part);
+
+/*
+ * Cut what q2_chain_lookup() found to bytes with one owner; if that is not the layer that
+ * answers, nothing of it may be written in place. Blocks.
+ */
+void q2_chain_cut_to_owner(struct q2_chain *chain, unsigned int layer, struct q2_extent *ext);
+
 /* May data of @layer that @ext tells of be written where they are? */
 bool q2_chain_in_place(const struct q2_chain *chain, unsigned int layer,
 		       const struct q2_extent *ext);

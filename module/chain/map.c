@@ -303,6 +303,8 @@ static int ask_chain(struct q2_map *map, u64 index, u64 *words, unsigned int *nr
 		ret = q2_chain_lookup(map->chain, pos, end - pos, &layer, &ext);
 		if (ret == -ENOMEM)
 			return ret;
+		if (!ret)
+			q2_chain_cut_to_owner(map->chain, layer, &ext);
 		for (g = pos >> bits; g << bits < pos + ext.len; g++) {
 			u64 first = g << bits;
 			u64 past = min(first + (1ULL << bits), end);

@@ -198,13 +198,18 @@ static int write_zeroes(struct q2_merge *m, u64 guest, u64 len, u64 *done)
 	return write_into(m, guest, *done, m->buf);
 }
 
+/* Zeroes of one step at most: what waits for a step shall not wait long. */
+#define MAX_ZERO (16ULL << 20)
+
 /* The first bytes of a range shall read zeroes. */
 static int zero_into(struct q2_merge *m, u64 guest, u64 len, u64 *done)
 {
 	struct q2_layer *l = into_layer(m);
-	u64 unit, end = guest + len;
+	u64 unit, end;
 	int ret;
 
+	len = min(len, MAX_ZERO);
+	end = guest + len;
 	if (!l->img) {
 		ret = l->file->ops->zero ? l->file->ops->zero(l->file, guest, len) : -EOPNOTSUPP;
 		*done = len;
@@ -286,6 +291,8 @@ int q2_merge_idle(struct q2_merge *m, u64 guest, u64 *len)
 			break;
 		*len += ext.len;
 		cond_resched();
+		if (m->stop && m->stop(m->stop_arg))
+			break;
 	}
 	return 0;
 }

@@ -32,6 +32,8 @@
  * @expand: read from the compressed cluster @ext of a layer: @len bytes from @skip on.
  *          Blocks. Return: 0; -EIO broken data; -errno
  * @arg: its first argument
+ * @stop: is it time to end a scan that has found nothing to do so far? Does not block. NULL: never
+ * @stop_arg: its argument
  * @piece: bytes that a step copies at most, a multiple of the cluster size of @into; 0: as many
  *         as there is room for. May change between steps.
  * @buf: a piece, Q2_MERGE_BYTES or a cluster of @into if that is more
@@ -49,6 +51,8 @@ struct q2_merge {
 	int (*expand)(void *arg, unsigned int layer, const struct q2_extent *ext, u32 skip,
 		      void *buf, u32 len);
 	void *arg;
+	bool (*stop)(void *arg);
+	void *stop_arg;
 	u64 piece;
 	/* set by merge.c */
 	u8 *buf;
@@ -80,7 +84,8 @@ void q2_merge_end(struct q2_merge *m);
  * q2_merge_idle() - where there is nothing to be done
  * @m: merge
  * @guest: first guest byte, below m->size
- * @len: result: bytes from @guest on that need no q2_merge_step(); 0: those at @guest do
+ * @len: result: bytes from @guest on that need no q2_merge_step(); 0: those at @guest do.
+ *       What follows does, too, unless @stop of &struct q2_merge has ended the scan
  *
  * What it finds stays so unless others write to the layers. Blocks.
  * Return: 0 or as q2_merge_step().

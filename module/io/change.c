@@ -15,10 +15,6 @@
 
 /* Changes that nobody flushes are committed after this time. */
 #define COMMIT_DELAY (5 * HZ)
-/* How often a write that waits for room looks again. */
-#define ROOM_DELAY (HZ / 2)
-/* The same for memory. */
-#define MEMORY_DELAY (HZ / 50 + 1)
 /* Parts of a write among zeroes: a cluster of 64 KiB, and a few of what is written. */
 #define FEW_VECS 20U
 
@@ -32,23 +28,35 @@ struct change {
 	struct q2_shared *to;
 	struct q2_range range;
 	unsigned int noio;
-	unsigned long deadline; /* for room, in jiffies; 0 before it was first missing */
 };
 
 static void begin(struct change *c, struct work_struct *work)
 {
-	struct q2_request *req = container_of(work, struct q2_request, work);
-	u64 end = req->guest + req->bio->bi_iter.bi_size;
-	u64 unit = READ_ONCE(req->disk->range_unit);
-
-	c->req = req;
-	c->disk = req->disk;
-	c->deadline = 0;
+	c->req = container_of(work, struct q2_request, work);
+	c->disk = c->req->disk;
 	c->noio = memalloc_noio_save();
-	q2_range_lock(&c->disk->ranges, &c->range, round_down(req->guest, unit),
-		      round_up(end, unit));
-	/* The top stays what it is as long as a range is held. */
-	c->to = c->disk->top;
+}
+
+/*
+ * Nobody else changes these guest bytes until unlock(). Return: 0; -EIO: nothing may be
+ * written any more.
+ */
+static int lock(struct change *c, u64 guest, u64 len)
+{
+	struct q2_disk *disk = c->disk;
+	unsigned int dest;
+
+	q2_range_lock(&disk->ranges, &c->range, guest, guest + len);
+	/* The top, and where it is merged to, stay what they are as long as a range is held. */
+	c->to = disk->top;
+	dest = disk->chain->dest;
+	if (c->req->starved) {
+		/* Block devices may have been made larger. */
+		q2_host_refresh(c->to->host);
+		if (dest != Q2_NO_LAYER)
+			q2_host_refresh(disk->shared[dest]->host);
+	}
+	return q2_disk_failed(disk) ? -EIO : 0;
 }
 
 static bool is_dirty(const struct q2_shared *s)
@@ -56,76 +64,51 @@ static bool is_dirty(const struct q2_shared *s)
 	return s->img && q2_image_dirty(s->img);
 }
 
-/* Before the bio ends: who waits for it and asks again is alone by then. */
-static void finish(struct q2_request *req, blk_status_t status)
+/* What changes is taken to the disk after a while. A range is held. */
+static void start_commit_timer(struct q2_disk *disk)
 {
-	atomic_dec(&req->disk->changing);
-	q2_request_finish(req, status);
+	unsigned int dest = disk->chain->dest;
+
+	if (delayed_work_pending(&disk->commit_work))
+		return;
+	if (is_dirty(disk->top) || (dest != Q2_NO_LAYER && is_dirty(disk->shared[dest])))
+		queue_delayed_work(disk->change_wq, &disk->commit_work, COMMIT_DELAY);
 }
 
+static void unlock(struct change *c)
+{
+	start_commit_timer(c->disk);
+	q2_range_unlock(&c->disk->ranges, &c->range);
+}
+
+/* The request ends, or waits for room. Nothing is held. */
 static void end(struct change *c, int error)
 {
-	if (!delayed_work_pending(&c->disk->commit_work) &&
-	    (is_dirty(c->disk->top) || (c->disk->dest && is_dirty(c->disk->dest))))
-		queue_delayed_work(c->disk->change_wq, &c->disk->commit_work, COMMIT_DELAY);
-	q2_range_unlock(&c->disk->ranges, &c->range);
-	if (c->disk->low_water)
-		q2_disk_look_for_room(c->disk);
-	if (!error && (c->req->bio->bi_opf & REQ_FUA))
-		error = q2_disk_flush(c->disk);
+	struct q2_request *req = c->req;
+	struct q2_disk *disk = c->disk;
+
+	if (disk->low_water)
+		q2_disk_look_for_room(disk);
+	/* There is no memory and others have the reserves: what is dirty holds some. */
+	if (error == -ENOMEM)
+		q2_disk_flush(disk);
+	if (!error && (req->bio->bi_opf & REQ_FUA))
+		error = q2_disk_flush(disk);
 	memalloc_noio_restore(c->noio);
-	finish(c->req,
-	       error == -EUCLEAN || error == -EROFS ? BLK_STS_IOERR : errno_to_blk_status(error));
+	if (error && q2_room_park(req, error))
+		return;
+	if (error)
+		pr_err_ratelimited(
+			"dm-qcow2: %s: changing %u bytes at guest offset %llu failed: error %d\n",
+			disk->name, req->bio->bi_iter.bi_size, req->guest, -error);
+	q2_room_done(req, error);
+	q2_request_end_change(req, q2_room_status(disk, error));
 }
 
-/* There is no room: may there be later? Waits a while; false when it is time to give up. */
-static bool wait_for_room(struct change *c)
-{
-	struct q2_disk *disk = c->disk;
-
-	/* What was freed is given back by a commit. */
-	if (!c->deadline) {
-		c->deadline = jiffies + msecs_to_jiffies(disk->nospace_ms);
-		if (!q2_disk_flush(disk) && !disk->nospace_ms)
-			return false;
-		if (disk->nospace_ms && atomic_inc_return(&disk->nospace) == 1) {
-			pr_warn("dm-qcow2: %s: %s: no room for new clusters; writes wait %u s for more\n",
-				disk->name, c->to->host->file.name, disk->nospace_ms / 1000);
-			q2_disk_event(disk);
-		}
-		return true;
-	}
-	if (!disk->nospace_ms || time_after(jiffies, c->deadline) || READ_ONCE(disk->leaving))
-		return false;
-	wait_event_timeout(disk->room, READ_ONCE(disk->leaving), ROOM_DELAY);
-	q2_host_refresh(c->to->host);
-	return true;
-}
-
-/*
- * There is no memory and others have the reserves: it is their turn, then ours.
- * False when it is time to give up.
- */
-static bool wait_for_memory(struct change *c)
-{
-	struct q2_disk *disk = c->disk;
-
-	q2_disk_flush(disk);
-	wait_event_timeout(disk->room, READ_ONCE(disk->leaving), MEMORY_DELAY);
-	return !READ_ONCE(disk->leaving);
-}
-
-/* May a step that failed be tried again? */
+/* May a step that failed be tried again at once? Later is for end() to see to. */
 static bool try_again(struct change *c, int error)
 {
-	return (error == -ENOSPC && wait_for_room(c)) || (error == -ENOMEM && wait_for_memory(c));
-}
-
-static void room_found(struct change *c)
-{
-	if (c->deadline && c->disk->nospace_ms)
-		atomic_dec(&c->disk->nospace);
-	c->deadline = 0;
+	return error == -ENOSPC && q2_room_make(c->req);
 }
 
 /*
@@ -298,43 +281,28 @@ static int write_bytes(struct change *c, const struct q2_write *w, struct iov_it
 }
 
 /*
- * What the first bytes of a range are written to. While the top is being merged into
- * another layer, a cluster that it does not have goes there, and so does all that has
- * been merged: the merge need not come back. What the top has yet is written there, and
- * merged when its turn comes. @len: cut to bytes with one answer.
+ * The layer that the first bytes of a range are written to, by the rule of q2_chain_owner().
+ * @len: cut to bytes with one answer. What the top has yet is written there, and merged when
+ * its turn comes; the rest goes down: the merge need not come back.
  */
 static int choose(struct change *c, u64 guest, u64 *len)
 {
 	struct q2_disk *disk = c->disk;
-	struct q2_image *img = disk->top->img;
-	struct q2_extent ext;
-	u64 size, cluster;
+	struct q2_chain *chain = disk->chain;
+	unsigned int owner;
+	u64 size;
 	int ret;
 
 	c->to = disk->top;
 	/* An image can have become shorter than the device, by a snapshot applied. */
-	size = disk->chain->layers[disk->chain->top].size;
+	size = READ_ONCE(chain->layers[chain->top].size);
 	if (guest >= size)
 		return -EIO;
 	*len = min(*len, size - guest);
-	if (!disk->dest)
-		return 0;
-	size = q2_image_geometry(img)->cluster_size;
-	cluster = round_down(guest, size);
-	ret = q2_image_lookup(img, cluster, guest + *len - cluster, &ext);
-	if (ret)
-		return ret;
-	if (ext.kind == Q2_UNALLOCATED && ext.len < size)
-		ret = q2_image_lookup(img, cluster, size, &ext);
-	if (ret)
-		return ret;
-	if (ext.kind == Q2_UNALLOCATED && ext.len >= min(size, disk->chain->size - cluster)) {
-		c->to = disk->dest;
-		*len = min(*len, cluster + ext.len - guest);
-	} else {
-		*len = min(*len, cluster + size - guest);
-	}
-	return 0;
+	ret = q2_chain_owner(chain, guest, *len, &owner, len);
+	if (!ret)
+		c->to = disk->shared[owner];
+	return ret;
 }
 
 /* The same in a raw file: the bytes lie where they are. */
@@ -392,7 +360,7 @@ static int write_step(struct change *c, u64 guest, u64 len, struct iov_iter *fro
 	return ret;
 }
 
-/* Write a range whole, waiting for room if there is none. */
+/* Write a range whole. */
 static int write_range(struct change *c, u64 guest, u64 len, struct iov_iter *from)
 {
 	u64 done;
@@ -407,7 +375,6 @@ static int write_range(struct change *c, u64 guest, u64 len, struct iov_iter *fr
 		guest += done;
 		len -= done;
 	}
-	room_found(c);
 	return ret;
 }
 
@@ -435,28 +402,42 @@ void q2_change_write(struct work_struct *work)
 	int ret;
 
 	begin(&c, work);
-	q2_disk_count(c.disk, Q2_COUNT_ALLOCATING);
+	if (!c.req->starved)
+		q2_disk_count(c.disk, Q2_COUNT_ALLOCATING);
 	c.req->done = 0;
 	q2_request_iter(c.req, &from);
-	ret = write_range(&c, c.req->guest, c.req->bio->bi_iter.bi_size, &from);
-	if (ret)
-		pr_err_ratelimited(
-			"dm-qcow2: %s: writing %u bytes at guest offset %llu failed: error %d\n",
-			c.disk->name, c.req->bio->bi_iter.bi_size, c.req->guest, -ret);
-	else
+	ret = lock(&c, c.req->guest, c.req->bio->bi_iter.bi_size);
+	if (!ret)
+		ret = write_range(&c, c.req->guest, c.req->bio->bi_iter.bi_size, &from);
+	if (!ret)
 		warm_map(c.disk, c.req->guest);
+	unlock(&c);
 	end(&c, ret);
 }
 
+/*
+ * Zeroes that have to be written as data are written in parts, which begin and end at multiples
+ * of this: between two, others get their turn. It is a multiple of every cluster size.
+ */
+#define PART (16ULL << 20)
+
+static_assert(PART % (1ULL << Q2_MAX_CLUSTER_BITS) == 0);
+
+/* Does it take no more than table entries to make clusters of the layer read zeroes? */
+static bool zeroes_by_entry(const struct q2_shared *s)
+{
+	return s->img && q2_image_geometry(s->img)->version >= 3;
+}
+
 /* Forget bytes in one layer. */
-static int discard_in(struct change *c, struct q2_shared *to)
+static int discard_in(struct change *c, struct q2_shared *to, u64 guest, u64 len)
 {
 	u64 size = c->disk->chain->layers[to->layer].size;
-	u64 guest = min(c->req->guest, size);
-	u64 len = min_t(u64, c->req->bio->bi_iter.bi_size, size - guest);
 	int ret;
 
 	c->to = to;
+	guest = min(guest, size);
+	len = min(len, size - guest);
 	if (!len)
 		return 0;
 	if (!to->img) {
@@ -470,17 +451,29 @@ static int discard_in(struct change *c, struct q2_shared *to)
 	return ret;
 }
 
+static int discard(struct change *c, u64 guest, u64 len)
+{
+	struct q2_disk *disk = c->disk;
+	int ret = discard_in(c, disk->top, guest, len);
+
+	/* What the top does not have, or what it hides and is going to replace. */
+	if (!ret && disk->chain->dest != Q2_NO_LAYER)
+		ret = discard_in(c, disk->shared[disk->chain->dest], guest, len);
+	return ret;
+}
+
 void q2_change_discard(struct work_struct *work)
 {
 	struct change c;
+	u64 len;
 	int ret;
 
 	begin(&c, work);
-	ret = discard_in(&c, c.disk->top);
-	/* What the top does not have, or what it hides and is going to replace. */
-	if (!ret && c.disk->dest)
-		ret = discard_in(&c, c.disk->dest);
-	room_found(&c);
+	len = c.req->bio->bi_iter.bi_size;
+	ret = lock(&c, c.req->guest, len);
+	if (!ret)
+		ret = discard(&c, c.req->guest, len);
+	unlock(&c);
 	end(&c, ret);
 }
 
@@ -528,25 +521,40 @@ static int zero_in(struct change *c, u64 guest, u64 past, bool unmap)
 	return ret;
 }
 
+static int zero_part(struct change *c, u64 guest, u64 len)
+{
+	bool unmap = !(c->req->bio->bi_opf & REQ_NOUNMAP);
+	u64 past = guest + len;
+	int ret = 0;
+
+	while (guest < past && !ret) {
+		len = past - guest;
+		ret = choose(c, guest, &len);
+		if (!ret)
+			ret = zero_in(c, guest, guest + len, unmap);
+		guest += len;
+	}
+	return ret;
+}
+
 void q2_change_zero(struct work_struct *work)
 {
 	u64 guest, past, len;
 	struct change c;
-	bool unmap;
 	int ret = 0;
 
 	begin(&c, work);
 	guest = c.req->guest;
 	past = guest + c.req->bio->bi_iter.bi_size;
-	unmap = !(c.req->bio->bi_opf & REQ_NOUNMAP);
-	while (guest < past && !ret) {
+	for (; guest < past && !ret; guest += len) {
 		len = past - guest;
-		ret = choose(&c, guest, &len);
+		ret = lock(&c, guest, len);
+		if (!zeroes_by_entry(c.to) || c.disk->chain->dest != Q2_NO_LAYER)
+			len = min(past, round_down(guest, PART) + PART) - guest;
 		if (!ret)
-			ret = zero_in(&c, guest, guest + len, unmap);
-		guest += len;
+			ret = zero_part(&c, guest, len);
+		unlock(&c);
 	}
-	room_found(&c);
 	end(&c, ret);
 }
 
@@ -557,5 +565,5 @@ void q2_change_flush(struct work_struct *work)
 	int ret = q2_disk_flush(req->disk);
 
 	memalloc_noio_restore(noio);
-	finish(req, errno_to_blk_status(ret));
+	q2_request_end_change(req, errno_to_blk_status(ret));
 }

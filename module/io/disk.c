@@ -10,6 +10,7 @@
 #include "io/disk.h"
 #include "io/inflate.h"
 #include "io/request.h"
+#include "io/task.h"
 
 /* Pieces of split requests that can always be had. */
 #define MIN_SPLITS 16
@@ -133,10 +134,8 @@ static void image_failed(void *arg, const char *what)
 
 	pr_err("dm-qcow2: %s: %s: %s; it is read-only from now on\n", disk ? disk->name : "closing",
 	       s->host->file.name, what);
-	if (disk) {
-		WRITE_ONCE(disk->failed, what);
-		q2_disk_event(disk);
-	}
+	if (disk)
+		q2_disk_fail(disk, what);
 }
 
 const struct q2_image_hooks q2_disk_hooks = {
@@ -151,9 +150,13 @@ void q2_disk_event(struct q2_disk *disk)
 	disk->event(disk->event_arg);
 }
 
-static int flush_shared(struct q2_shared *s)
+void q2_disk_fail(struct q2_disk *disk, const char *what)
 {
-	return s->img ? q2_image_commit(s->img) : q2_file_flush(&s->host->file);
+	if (cmpxchg(&disk->failed, NULL, what))
+		return;
+	pr_err("dm-qcow2: %s: %s; nothing is written from now on, and flushes fail\n", disk->name,
+	       what);
+	q2_disk_event(disk);
 }
 
 int q2_disk_flush(struct q2_disk *disk)
@@ -163,19 +166,31 @@ int q2_disk_flush(struct q2_disk *disk)
 	down_read(&disk->layers_lock);
 	/* A write that has ended may lie in either. */
 	if (disk->dest)
-		ret = flush_shared(disk->dest);
-	top = flush_shared(disk->top);
+		ret = q2_shared_flush(disk->dest);
+	top = q2_shared_flush(disk->top);
 	up_read(&disk->layers_lock);
-	return ret ? ret : top;
+	ret = ret ? ret : top;
+	if (ret)
+		q2_disk_fail(disk, "a flush failed");
+	else if (q2_disk_failed(disk))
+		ret = -EIO;
+	return ret;
+}
+
+static u64 room_of(struct q2_shared *s)
+{
+	q2_host_refresh(s->host);
+	return q2_host_room(s->host, s->img ? q2_image_end(s->img) : 0);
 }
 
 /* With layers_lock held. */
 static void look_for_room(struct q2_disk *disk)
 {
-	u64 room;
+	u64 room = room_of(disk->top);
 
-	q2_host_refresh(disk->top->host);
-	room = q2_host_room(disk->top->host, disk->top->img ? q2_image_end(disk->top->img) : 0);
+	/* A merge fills the file system of the base. */
+	if (disk->dest)
+		room = min(room, room_of(disk->dest));
 	WRITE_ONCE(disk->room_left, room);
 	/* Two that look at the same time may both tell: an event more does no harm. */
 	if (room >= disk->low_water) {
@@ -255,39 +270,43 @@ static void take_map(struct q2_disk *disk, struct q2_disk *old)
 	mutex_unlock(&disks_lock);
 }
 
-void q2_disk_resume(struct q2_disk *disk)
+/*
+ * What a table before this one wrote, and this one does not, may be read by others now.
+ * Not what a job of this disk is about to write.
+ */
+static void give_up_old(struct q2_disk *disk)
 {
-	struct q2_disk *old;
 	unsigned int i;
 
-	WRITE_ONCE(disk->leaving, false);
-	if (!disk->writable)
-		return;
-	old = find_old(disk);
-	if (old)
-		take_map(disk, old);
-	/* What was the top may be read by others now. */
 	for (i = 0; i < disk->chain->nr_layers; i++) {
 		struct q2_shared *s = disk->shared[i];
 
-		/* Not what a job of this disk is about to write. */
-		if (s && s != disk->top && s->owner == disk->owner && s->disk != disk)
-			q2_shared_make_readonly(s);
+		if (!s || (disk->writable && s == disk->top) || s->owner != disk->owner ||
+		    s->disk == disk)
+			continue;
+		/* Guests wrote there, and have not been told that it may be lost. */
+		if (q2_shared_make_readonly(s))
+			q2_disk_fail(disk, "a flush of the old top failed");
 	}
+}
+
+void q2_disk_resume(struct q2_disk *disk)
+{
+	struct q2_disk *old;
+
+	q2_room_return(disk);
+	old = disk->writable ? find_old(disk) : NULL;
+	if (old)
+		take_map(disk, old);
+	give_up_old(disk);
+	if (!disk->writable)
+		return;
 	disk->top->layer = disk->chain->top;
 	WRITE_ONCE(disk->top->disk, disk);
+	/* While nobody used it, or under another table. */
+	if (q2_shared_failed(disk->top))
+		q2_disk_fail(disk, "the image could not be written");
 	q2_disk_look_for_room(disk);
-}
-
-void q2_disk_presuspend_undo(struct q2_disk *disk)
-{
-	WRITE_ONCE(disk->leaving, false);
-}
-
-void q2_disk_presuspend(struct q2_disk *disk)
-{
-	WRITE_ONCE(disk->leaving, true);
-	wake_up_all(&disk->room);
 }
 
 void q2_disk_postsuspend(struct q2_disk *disk)
@@ -295,6 +314,7 @@ void q2_disk_postsuspend(struct q2_disk *disk)
 	if (!disk->writable)
 		return;
 	cancel_delayed_work_sync(&disk->commit_work);
+	/* A failure is kept for the flushes to come: see q2_disk_fail(). */
 	q2_disk_flush(disk);
 }
 
@@ -365,8 +385,9 @@ int q2_disk_fit_unit(struct q2_disk *disk, const struct q2_shared *s)
 	mutex_lock(&disk->fill_lock);
 	old = disk->fill_reserve;
 	disk->fill_reserve = room;
-	disk->range_unit = unit;
+	WRITE_ONCE(disk->range_unit, unit);
 	mutex_unlock(&disk->fill_lock);
+	q2_ranges_grow_unit(&disk->ranges, unit);
 	kvfree(old);
 	return 0;
 }
@@ -410,8 +431,46 @@ static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *pa
 	return q2_disk_fit_unit(disk, disk->top);
 }
 
-struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(void *),
-			     void *event_arg, struct q2_err *err)
+static bool uses(const struct q2_disk *disk, const struct q2_shared *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < disk->chain->nr_layers; i++) {
+		if (disk->shared[i] == s)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * To the list, unless another target of the same table is in the way: both belong to one
+ * mapped device, so that the owner of an image cannot tell them apart, and each would have
+ * its own map and its own guest ranges over one image.
+ */
+static int enter(struct q2_disk *disk, struct q2_err *err)
+{
+	struct q2_disk *other;
+	int ret = 0;
+
+	mutex_lock(&disks_lock);
+	list_for_each_entry(other, &disks, list) {
+		/* The table is being made: no layer of it can go. */
+		if (other->table != disk->table || !((disk->writable && uses(other, disk->top)) ||
+						     (other->writable && uses(disk, other->top))))
+			continue;
+		ret = q2_err_set(err, EBUSY,
+				 "%s: is written, and used by another target of this table, too",
+				 (disk->writable && uses(other, disk->top) ? disk : other)
+					 ->top->host->file.name);
+		break;
+	}
+	if (!ret)
+		list_add(&disk->list, &disks);
+	mutex_unlock(&disks_lock);
+	return ret;
+}
+
+struct q2_disk *q2_disk_open(const struct q2_disk_params *params, struct q2_err *err)
 {
 	struct q2_disk *disk;
 	int ret = -ENOMEM;
@@ -420,14 +479,17 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(
 	if (!disk)
 		goto no_memory;
 	INIT_DELAYED_WORK(&disk->commit_work, commit_work);
-	q2_ranges_init(&disk->ranges);
+	q2_ranges_init(&disk->ranges, SECTOR_SIZE);
+	q2_room_init(disk);
 	q2_hints_init(&disk->hints);
 	mutex_init(&disk->fill_lock);
 	init_rwsem(&disk->layers_lock);
+	mutex_init(&disk->look_lock);
 	disk->owner = params->owner;
-	init_waitqueue_head(&disk->room);
-	disk->event = event;
-	disk->event_arg = event_arg;
+	disk->table = params->table;
+	disk->event = params->event;
+	disk->gone = params->gone;
+	disk->event_arg = params->event_arg;
 	disk->align = SECTOR_SIZE;
 	disk->mem_align = SECTOR_SIZE;
 	strscpy(disk->name, params->name, sizeof(disk->name));
@@ -463,11 +525,13 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(
 		ret = PTR_ERR(disk->map);
 		goto close_layers;
 	}
-	mutex_lock(&disks_lock);
-	list_add(&disk->list, &disks);
-	mutex_unlock(&disks_lock);
+	ret = enter(disk, err);
+	if (ret)
+		goto destroy_map;
 	return disk;
 
+destroy_map:
+	q2_map_destroy(disk->map);
 close_layers:
 	destroy_change_wqs(disk);
 	kvfree(disk->fill_reserve);
@@ -500,6 +564,7 @@ void q2_disk_close(struct q2_disk *disk)
 	list_del(&disk->list);
 	mutex_unlock(&disks_lock);
 	cancel_delayed_work_sync(&disk->commit_work);
+	q2_room_exit(disk);
 	destroy_change_wqs(disk);
 	destroy_workqueue(disk->wq);
 	q2_map_destroy(disk->map);
@@ -591,22 +656,30 @@ static unsigned long scan_objects(struct shrinker *s, struct shrink_control *sc)
 
 int q2_disk_init(void)
 {
-	int ret = q2_inflate_init();
+	int ret = q2_task_init();
 
 	if (ret)
 		return ret;
+	ret = q2_inflate_init();
+	if (ret)
+		goto exit_task;
+	ret = -ENOMEM;
 	shrinker = q2_shrinker_alloc();
-	if (!shrinker) {
-		q2_inflate_exit();
-		return -ENOMEM;
-	}
+	if (!shrinker)
+		goto exit_inflate;
 	shrinker->count_objects = count_objects;
 	shrinker->scan_objects = scan_objects;
 	ret = q2_shrinker_register(shrinker);
-	if (ret) {
-		q2_shrinker_free(shrinker);
-		q2_inflate_exit();
-	}
+	if (ret)
+		goto free_shrinker;
+	return 0;
+
+free_shrinker:
+	q2_shrinker_free(shrinker);
+exit_inflate:
+	q2_inflate_exit();
+exit_task:
+	q2_task_exit();
 	return ret;
 }
 
@@ -614,4 +687,5 @@ void q2_disk_exit(void)
 {
 	q2_shrinker_free(shrinker);
 	q2_inflate_exit();
+	q2_task_exit();
 }

@@ -17,6 +17,7 @@
 #include "chain/map.h"
 #include "io/hints.h"
 #include "io/range.h"
+#include "io/room.h"
 #include "io/share.h"
 
 /* What requests were made of; one set a CPU. Units: lookups, runs, requests. */
@@ -50,11 +51,12 @@ struct q2_counters {
  * @counters: statistics
  * @corruptions: requests that met a broken table entry or broken compressed data
  * @event: called once, from a worker, when @corruptions leaves 0
- * @event_arg: its argument
+ * @event_arg: the first argument of @event and @gone
  * @name: for messages: "major:minor"
  * @align: logical block size that the files of the chain want, bytes
  * @mem_align: and alignment of memory
  * @list: all disks, for the shrinker
+ * @table: the table that the disk is part of: a number
  * @change_wq: where requests are served that change mappings, and commits done.
  *             These wait for requests that hold @in_flight, which therefore
  *             must never wait for a place here
@@ -72,9 +74,13 @@ struct q2_counters {
  * @ranges: guest ranges whose mappings are being changed
  * @range_unit: they are rounded to multiples of this, bytes: no cluster that is written
  *              is larger
- * @layers_lock: held for writing while layers go and @top changes, for reading by who
- *               uses @top without holding a range
- * @dest: the open image of chain->dest, or NULL
+ * @layers_lock: held for writing while layers go and @top and @dest change, for reading by
+ *               who uses @top or @dest without holding a range, over I/O
+ * @look_lock: held while layers go and @top and @dest change, and by who looks at them
+ *             and must not wait for I/O: status
+ * @dest: the open image of chain->dest, or NULL. Guests may have written there as long as
+ *        it is set, which is until that is durable: a flush covers it
+ * @gone: called when a layer leaves the chain, by its number; may block
  * @hints: where guests are, for a job that wants to know
  * @owner: the mapped device
  * @fill_lock: protects @fill_reserve
@@ -82,14 +88,13 @@ struct q2_counters {
  * @has_bios: q2_bios_put() is due
  * @commit_work: commits what has waited for a while
  * @nospace_ms: how long a write may wait for room, milliseconds
- * @nospace: writes that wait for room now
+ * @nospace: changes that wait for room now
  * @low_water: bytes of room below which an event fires, 0: never
  * @room_left: bytes of room when it was last looked at
  * @room_looked: when that was, in jiffies
  * @is_low: @room_left is below @low_water
- * @failed: why the image is read-only, or NULL
- * @leaving: suspending: do not wait for room any more
- * @room: wakes those that wait for room
+ * @failed: why nothing is written any more, or NULL; stays until the disk is closed
+ * @room: changes that wait for room or memory
  */
 struct q2_disk {
 	struct q2_chain *chain;
@@ -100,11 +105,13 @@ struct q2_disk {
 	struct q2_counters __percpu *counters;
 	atomic_t corruptions;
 	void (*event)(void *arg);
+	void (*gone)(void *arg, unsigned int layer);
 	void *event_arg;
 	char name[32];
 	u32 align;
 	u32 mem_align;
 	struct list_head list;
+	const void *table;
 	/* writing */
 	struct workqueue_struct *change_wq;
 	struct workqueue_struct *near_wq;
@@ -117,6 +124,7 @@ struct q2_disk {
 	struct q2_ranges ranges;
 	u64 range_unit;
 	struct rw_semaphore layers_lock;
+	struct mutex look_lock;
 	struct q2_shared *dest;
 	struct q2_hints hints;
 	void *owner;
@@ -131,8 +139,7 @@ struct q2_disk {
 	unsigned long room_looked;
 	bool is_low;
 	const char *failed;
-	bool leaving;
-	wait_queue_head_t room;
+	struct q2_room room;
 };
 
 /**
@@ -157,6 +164,10 @@ struct q2_disk_layer {
  * @nospace_ms: how long a write may wait for room, milliseconds; 0: fail at once
  * @low_water: bytes of room below which an event fires, 0: never
  * @owner: the mapped device
+ * @table: the table that the disk is part of
+ * @event: see &struct q2_disk
+ * @gone: see &struct q2_disk
+ * @event_arg: see &struct q2_disk
  */
 struct q2_disk_params {
 	const char *name;
@@ -169,21 +180,23 @@ struct q2_disk_params {
 	unsigned int nospace_ms;
 	u64 low_water;
 	void *owner;
+	const void *table;
+	void (*event)(void *arg);
+	void (*gone)(void *arg, unsigned int layer);
+	void *event_arg;
 };
 
 /**
  * q2_disk_open() - open every layer and build the device
  * @params: what the table says; not used after the call
- * @event: see &struct q2_disk
- * @event_arg: see &struct q2_disk
  * @err: reason
  *
  * Refuses a file that is in the chain twice, a qcow2 layer that names a backing
- * file when none is listed below it, and one listed below a layer that names none.
+ * file when none is listed below it, one listed below a layer that names none, and
+ * an image that another disk of the same table uses if one of the two writes it.
  * Blocks. Return: the disk or ERR_PTR.
  */
-struct q2_disk *q2_disk_open(const struct q2_disk_params *params, void (*event)(void *),
-			     void *event_arg, struct q2_err *err);
+struct q2_disk *q2_disk_open(const struct q2_disk_params *params, struct q2_err *err);
 
 /* Close it. No request is in flight. Blocks. */
 void q2_disk_close(struct q2_disk *disk);
@@ -195,20 +208,29 @@ void q2_disk_close(struct q2_disk *disk);
  */
 void q2_disk_resume(struct q2_disk *disk);
 
-/* No more requests will come: writes that wait for room give up. */
-void q2_disk_presuspend(struct q2_disk *disk);
-
-/* It was not suspended after all. */
-void q2_disk_presuspend_undo(struct q2_disk *disk);
-
 /* No request is in flight: the image on disk is made complete. Blocks. */
 void q2_disk_postsuspend(struct q2_disk *disk);
 
 /*
  * Make every write that has ended durable; concurrent calls join. Blocks; not to be
- * called by who holds a token. Return: 0 or -errno.
+ * called by who holds a token.
+ *
+ * Return: 0 or -errno. Once a flush has failed, or a write that it covers may be lost for
+ * another reason, every later one fails, whoever made the first: q2_disk_failed().
  */
 int q2_disk_flush(struct q2_disk *disk);
+
+/*
+ * Something that guests have written may be lost, or metadata cannot be written: nothing
+ * is written from now on, and flushes fail. @what: why; text that stays. Any context.
+ */
+void q2_disk_fail(struct q2_disk *disk, const char *what);
+
+/* Was it called? Any context. */
+static inline bool q2_disk_failed(const struct q2_disk *disk)
+{
+	return READ_ONCE(disk->failed);
+}
 
 /*
  * Look how much room is left, if the last look is a while ago, and tell once when

@@ -4,18 +4,19 @@
 #include <linux/bvec.h>
 #include <linux/falloc.h>
 #include <linux/file.h>
+#include <linux/fileattr.h>
 #include <linux/io.h>
 #include <linux/magic.h>
 #include <linux/namei.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/task_stack.h>
 #include <linux/stat.h>
 #include <linux/statfs.h>
 
 #include "env.h"
 #include "format/ondisk.h"
 #include "io/host.h"
+#include "io/task.h"
 
 /* Memory in so many parts is described on the stack: metadata, and buffers in one part. */
 #define FEW_VECS 17U
@@ -95,66 +96,18 @@ static size_t map_pages(struct vecs *vecs, void *buf, size_t len, u32 align)
 	return done < len ? round_down(done, (size_t)align) : done;
 }
 
-/**
- * struct scope - what this task was before it went into the file system below
- * @journal: its transaction
- * @bios: bios that its submit_bio() has yet to send on
- * @noio: for memalloc_noio_restore()
- */
-struct scope {
-	void *journal;
-	struct bio_list *bios;
-	unsigned int noio;
-};
-
-static void enter_fs(struct scope *scope)
-{
-	scope->noio = memalloc_noio_save();
-	/*
-	 * The caller may be inside a transaction of the file system on our
-	 * device. The lower one must not take that handle for its own: ext4
-	 * dies in jbd2 if it does (tests/functional/nested.sh).
-	 */
-	scope->journal = current->journal_info;
-	current->journal_info = NULL;
-	/*
-	 * The caller may be device-mapper, in submit_bio(): bios that are submitted
-	 * below it are sent on when it returns. ext4 waits for one all the same, with
-	 * IOCB_NOWAIT, too: for a block of an extent tree that has left the page cache. It
-	 * would never be read, and the inode never be unlocked (tests/stress/swap).
-	 */
-	scope->bios = current->bio_list;
-	current->bio_list = NULL;
-}
-
-static void leave_fs(const struct scope *scope)
-{
-	current->bio_list = scope->bios;
-	current->journal_info = scope->journal;
-	memalloc_noio_restore(scope->noio);
-}
-
-bool q2_host_may_nest(void)
-{
-	unsigned long left =
-		(unsigned long)__builtin_frame_address(0) - (unsigned long)task_stack_page(current);
-
-	/* A file system and a driver take a quarter at most. */
-	return left > THREAD_SIZE / 2;
-}
-
 ssize_t q2_host_read_iter(struct q2_host *host, struct kiocb *kiocb, struct iov_iter *iter)
 {
-	struct scope scope;
+	struct q2_task task;
 	ssize_t ret;
 
-	enter_fs(&scope);
+	q2_task_hide(&task);
 	/*
 	 * Not vfs_iocb_iter_read(): permission was checked at the open, and the
 	 * task here is whoever happens to read the device.
 	 */
 	ret = host->filp->f_op->read_iter(kiocb, iter);
-	leave_fs(&scope);
+	q2_task_show(&task);
 	return ret;
 }
 
@@ -267,7 +220,7 @@ static int read_bounced(struct q2_host *host, u64 offset, void *buf, size_t len)
 ssize_t q2_host_write_iter(struct q2_host *host, struct kiocb *kiocb, struct iov_iter *iter)
 {
 	struct super_block *sb = file_inode(host->filp)->i_sb;
-	struct scope scope;
+	struct q2_task task;
 	ssize_t ret;
 
 	/*
@@ -283,9 +236,9 @@ ssize_t q2_host_write_iter(struct q2_host *host, struct kiocb *kiocb, struct iov
 	}
 	/* From here to q2_host_write_end() it belongs to the I/O, not to this task. */
 	__sb_writers_release(sb, SB_FREEZE_WRITE);
-	enter_fs(&scope);
+	q2_task_hide(&task);
 	ret = host->filp->f_op->write_iter(kiocb, iter);
-	leave_fs(&scope);
+	q2_task_show(&task);
 	if (ret < 0 && ret != -EIOCBQUEUED)
 		q2_host_write_end(host);
 	return ret;
@@ -321,7 +274,7 @@ static int write_bdev(struct q2_host *host, u64 offset, struct iov_iter *iter)
 
 int q2_host_write_bytes(struct q2_host *host, u64 offset, struct iov_iter *iter)
 {
-	bool direct = host->direct;
+	bool direct = host->direct_write;
 	struct kiocb kiocb;
 	ssize_t ret;
 
@@ -367,34 +320,83 @@ static int write_aligned(struct q2_host *host, u64 offset, void *buf, size_t len
 	return ret;
 }
 
-static int host_write(struct q2_file *file, u64 offset, const void *buf, size_t len)
+/*
+ * The calls of struct q2_file_ops. On a file each is made by a kernel thread: who suspends,
+ * messages or removes a device is a user's task (task.h).
+ */
+
+/**
+ * struct io - the arguments of a call
+ * @host: host
+ * @offset: first byte
+ * @len: bytes
+ * @buf: what is written, or where to read to
+ */
+struct io {
+	struct q2_host *host;
+	u64 offset;
+	u64 len;
+	void *buf;
+};
+
+static int call(struct q2_host *host, int (*fn)(void *arg), u64 offset, u64 len, void *buf)
 {
-	struct q2_host *host = host_of(file);
+	struct io io = {.host = host, .offset = offset, .len = len, .buf = buf};
+
+	/* A bio knows nothing of who submits it. */
+	return host->bdev ? fn(&io) : q2_task_call(fn, &io);
+}
+
+static int do_write(void *arg)
+{
+	const struct io *io = arg;
+	unsigned int noio = memalloc_noio_save();
 	void *copy = NULL;
-	unsigned int noio;
 	int ret = 0;
 
-	if (offset > Q2_MAX_OFFSET - len || !IS_ALIGNED(offset | len, host->align))
-		return -EINVAL;
-	noio = memalloc_noio_save();
-	if (!IS_ALIGNED((unsigned long)buf, host->mem_align)) {
-		copy = kvmalloc(round_up(len, PAGE_SIZE), GFP_NOIO);
+	if (!IS_ALIGNED((unsigned long)io->buf, io->host->mem_align)) {
+		copy = kvmalloc(round_up(io->len, PAGE_SIZE), GFP_NOIO);
 		if (copy)
-			memcpy(copy, buf, len);
+			memcpy(copy, io->buf, io->len);
 		else
 			ret = -ENOMEM;
 	}
 	if (!ret)
-		ret = write_aligned(host, offset, copy ? copy : (void *)buf, len);
+		ret = write_aligned(io->host, io->offset, copy ? copy : io->buf, io->len);
 	kvfree(copy);
 	memalloc_noio_restore(noio);
 	return ret;
 }
 
-static int host_flush(struct q2_file *file)
+static int host_write(struct q2_file *file, u64 offset, const void *buf, size_t len)
 {
 	struct q2_host *host = host_of(file);
+
+	if (offset > Q2_MAX_OFFSET - len || !IS_ALIGNED(offset | len, host->align))
+		return -EINVAL;
+	return call(host, do_write, offset, len, (void *)buf);
+}
+
+/*
+ * Writes leave the time alone (q2_host_open()): now it is told. A file system that is frozen
+ * must not change, and a flush shall not wait until it is thawed, for it has nothing to write
+ * there: the next one tells.
+ */
+static void tell_time(struct file *filp)
+{
+	struct super_block *sb = file_inode(filp)->i_sb;
+
+	if (!sb_start_write_trylock(sb))
+		return;
+	file_update_time(filp);
+	sb_end_write(sb);
+}
+
+static int do_flush(void *arg)
+{
+	const struct io *io = arg;
 	unsigned int noio = memalloc_noio_save();
+	struct q2_host *host = io->host;
 	int ret;
 
 	if (host->bdev) {
@@ -403,44 +405,73 @@ static int host_flush(struct q2_file *file)
 		if (ret == -EOPNOTSUPP)
 			ret = 0;
 	} else {
-		/* Writes leave the time alone (q2_host_open()): now it is told. */
-		file_update_time(host->filp);
+		tell_time(host->filp);
 		ret = vfs_fsync(host->filp, 1);
 	}
 	memalloc_noio_restore(noio);
 	return ret;
 }
 
-static void host_discard(struct q2_file *file, u64 offset, u64 len)
+static int host_flush(struct q2_file *file)
 {
-	struct q2_host *host = host_of(file);
+	return call(host_of(file), do_flush, 0, 0, NULL);
+}
+
+static int do_discard(void *arg)
+{
+	const struct io *io = arg;
 	unsigned int noio = memalloc_noio_save();
+	struct q2_host *host = io->host;
 
 	if (!host->bdev)
-		vfs_fallocate(host->filp, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, len);
+		vfs_fallocate(host->filp, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, io->offset,
+			      io->len);
 	else if (bdev_max_discard_sectors(host->bdev))
-		blkdev_issue_discard(host->bdev, offset >> SECTOR_SHIFT, len >> SECTOR_SHIFT,
-				     GFP_NOIO);
+		blkdev_issue_discard(host->bdev, io->offset >> SECTOR_SHIFT,
+				     io->len >> SECTOR_SHIFT, GFP_NOIO);
 	memalloc_noio_restore(noio);
+	return 0;
+}
+
+static void host_discard(struct q2_file *file, u64 offset, u64 len)
+{
+	call(host_of(file), do_discard, offset, len, NULL);
+}
+
+static int do_zero(void *arg)
+{
+	const struct io *io = arg;
+	unsigned int noio = memalloc_noio_save();
+	struct q2_host *host = io->host;
+	int ret;
+
+	if (host->bdev)
+		ret = blkdev_issue_zeroout(host->bdev, io->offset >> SECTOR_SHIFT,
+					   io->len >> SECTOR_SHIFT, GFP_NOIO, 0);
+	else
+		ret = vfs_fallocate(host->filp, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				    io->offset, io->len);
+	memalloc_noio_restore(noio);
+	return ret;
 }
 
 static int host_zero(struct q2_file *file, u64 offset, u64 len)
 {
 	struct q2_host *host = host_of(file);
-	unsigned int noio;
-	int ret;
 
 	if (!IS_ALIGNED(offset | len, host->align))
 		return -EOPNOTSUPP;
-	noio = memalloc_noio_save();
-	if (host->bdev)
-		ret = blkdev_issue_zeroout(host->bdev, offset >> SECTOR_SHIFT, len >> SECTOR_SHIFT,
-					   GFP_NOIO, 0);
-	else
-		ret = vfs_fallocate(host->filp, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
-				    len);
+	return call(host, do_zero, offset, len, NULL);
+}
+
+static int do_reserve(void *arg)
+{
+	const struct io *io = arg;
+	unsigned int noio = memalloc_noio_save();
+
+	vfs_fallocate(io->host->filp, 0, io->offset, io->len);
 	memalloc_noio_restore(noio);
-	return ret;
+	return 0;
 }
 
 /*
@@ -451,31 +482,32 @@ static int host_zero(struct q2_file *file, u64 offset, u64 len)
 static void host_reserve(struct q2_file *file, u64 offset, u64 len)
 {
 	struct q2_host *host = host_of(file);
-	unsigned int noio;
 
-	if (host->bdev || offset + len <= i_size_read(file_inode(host->filp)))
-		return;
-	noio = memalloc_noio_save();
-	vfs_fallocate(host->filp, 0, offset, len);
+	if (!host->bdev && offset + len > i_size_read(file_inode(host->filp)))
+		call(host, do_reserve, offset, len, NULL);
+}
+
+static int do_read(void *arg)
+{
+	const struct io *io = arg;
+	unsigned int noio = memalloc_noio_save();
+	struct q2_host *host = io->host;
+	int ret;
+
+	if (!IS_ALIGNED(io->offset | io->len, host->align) ||
+	    !IS_ALIGNED((unsigned long)io->buf, host->mem_align))
+		ret = read_bounced(host, io->offset, io->buf, io->len);
+	else
+		ret = read_aligned(host, io->offset, io->buf, io->len);
 	memalloc_noio_restore(noio);
+	return ret;
 }
 
 static int host_read(struct q2_file *file, u64 offset, void *buf, size_t len)
 {
-	struct q2_host *host = host_of(file);
-	unsigned int noio;
-	int ret;
-
 	if (offset > Q2_MAX_OFFSET - len)
 		return -EINVAL;
-	noio = memalloc_noio_save();
-	if (!IS_ALIGNED(offset | len, host->align) ||
-	    !IS_ALIGNED((unsigned long)buf, host->mem_align))
-		ret = read_bounced(host, offset, buf, len);
-	else
-		ret = read_aligned(host, offset, buf, len);
-	memalloc_noio_restore(noio);
-	return ret;
+	return call(host_of(file), do_read, offset, len, buf);
 }
 
 static const struct q2_file_ops read_ops = {
@@ -511,6 +543,22 @@ static int check_type(const char *path, struct q2_err *err)
 	return 0;
 }
 
+/*
+ * Does the file system keep checksums of what is in the file? btrfs does, unless the file is
+ * marked to be no subject to copy-on-write. It computes them of a direct write's memory
+ * before that is written, and who owns the memory may change it meanwhile: a virtual machine
+ * does that all the time. What was written could never be read again. Through the page cache a
+ * copy is written. (Newer kernels see to it themselves; tests/functional/btrfs-sums.)
+ */
+static bool has_checksums(struct file *filp)
+{
+	struct q2_fileattr attr = {};
+
+	if (file_inode(filp)->i_sb->s_magic != BTRFS_SUPER_MAGIC)
+		return false;
+	return vfs_fileattr_get(filp->f_path.dentry, &attr) || !(attr.flags & FS_NOCOW_FL);
+}
+
 /* What direct I/O on a regular file wants. */
 static void learn_file(struct q2_host *host)
 {
@@ -543,6 +591,8 @@ static void learn_file(struct q2_host *host)
 		host->direct = false;
 	}
 	host->nowait = host->direct && (host->filp->f_mode & FMODE_NOWAIT);
+	host->direct_write = host->direct && !has_checksums(host->filp);
+	host->nowait_write = host->nowait && host->direct_write;
 }
 
 static void learn_bdev(struct q2_host *host)
@@ -555,10 +605,30 @@ static void learn_bdev(struct q2_host *host)
 	host->mem_align = SECTOR_SIZE;
 }
 
+/* All that will be called is looked for once, here. Block devices are not entered by these. */
+static int check_operations(const struct file *filp, const char *path, bool write,
+			    struct q2_err *err)
+{
+	const struct file_operations *ops = filp->f_op;
+
+	if (S_ISBLK(file_inode(filp)->i_mode))
+		return 0;
+	if (!S_ISREG(file_inode(filp)->i_mode) || !ops->read_iter)
+		return q2_err_set(err, EINVAL, "%s: its file system cannot be read by the kernel",
+				  path);
+	if (write && (!ops->write_iter || !ops->fsync))
+		return q2_err_set(
+			err, EINVAL,
+			"%s: its file system cannot be written by the kernel; attach it read-only",
+			path);
+	return 0;
+}
+
 static struct file *open_file(const char *path, bool write, struct q2_err *err)
 {
 	const int flags = (write ? O_RDWR : O_RDONLY) | O_LARGEFILE;
 	struct file *filp;
+	int ret;
 
 	/* Reading a layer must not dirty its inode. Not everyone may ask for that. */
 	filp = filp_open(path, flags | O_NOATIME, 0);
@@ -567,7 +637,13 @@ static struct file *open_file(const char *path, bool write, struct q2_err *err)
 	if (IS_ERR(filp))
 		q2_err_set(err, -PTR_ERR(filp), "%s: cannot be opened%s (error %ld)", path,
 			   write ? " for writing" : "", -PTR_ERR(filp));
-	return filp;
+	if (IS_ERR(filp))
+		return filp;
+	ret = check_operations(filp, path, write, err);
+	if (!ret)
+		return filp;
+	filp_close(filp, NULL);
+	return ERR_PTR(ret);
 }
 
 /* A regular file is going to be written. */
@@ -618,12 +694,10 @@ struct q2_host *q2_host_open(const char *path, bool write, struct q2_err *err)
 		 */
 		ret = sync_blockdev(host->bdev);
 		invalidate_bdev(host->bdev);
-	} else if (S_ISREG(file_inode(host->filp)->i_mode) && host->filp->f_op->read_iter) {
+	} else {
 		learn_file(host);
 		if (write)
 			ret = prepare_writing(host->filp);
-	} else {
-		ret = -EINVAL;
 	}
 	host->file.align = host->align;
 	if (ret) {
@@ -703,7 +777,7 @@ u64 q2_host_room(const struct q2_host *host, u64 end)
 		return host->file.limit - min(end, host->file.limit);
 	if (vfs_statfs(&host->filp->f_path, &stat))
 		return 0;
-	return (u64)stat.f_bavail * stat.f_bsize;
+	return (u64)stat.f_bavail * (stat.f_frsize ? stat.f_frsize : stat.f_bsize);
 }
 
 bool q2_host_same(const struct q2_host *a, const struct q2_host *b)

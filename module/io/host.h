@@ -25,7 +25,10 @@
  *         power of two, 512..; guest I/O that is not goes through a bounce
  * @mem_align: and addresses of it
  * @direct: direct I/O is to be had; otherwise reads go through the page cache
+ * @direct_write: writes are direct, too; otherwise they go through the page cache, and are in
+ *                the file after a flush
  * @nowait: a regular file whose file system can read directly without waiting
+ * @nowait_write: and write
  * @cheap_holes: a small write beyond the end of the file costs less than one that
  *               fills what is between. Instructions for 4 KiB and for 64 KiB: ext4
  *               63,000 and 71,000; xfs 120,000 and 54,000, by the page cache
@@ -40,7 +43,9 @@ struct q2_host {
 	u32 align;
 	u32 mem_align;
 	bool direct;
+	bool direct_write;
 	bool nowait;
+	bool nowait_write;
 	bool cheap_holes;
 	bool writable;
 	unsigned int locked;
@@ -102,12 +107,6 @@ void q2_host_lock_less(struct q2_host *host);
 /* Give all of them back. Context: as above. */
 void q2_host_unlock(struct q2_host *host);
 
-/*
- * Is there stack enough to go into the file system from here? For who comes from
- * submit_bio(): devices lie on files on devices, and all of them would be on one stack.
- */
-bool q2_host_may_nest(void);
-
 /**
  * q2_host_read_iter() - one read call on a regular file
  * @host: host with a regular file
@@ -115,8 +114,8 @@ bool q2_host_may_nest(void);
  *         returned, even if the I/O has ended by then
  * @iter: where to
  *
- * Runs in any process context, another file system's included: allocations
- * below do no I/O and that file system's transaction is hidden from them.
+ * Runs in any process context, another file system's included: the task is hidden
+ * (task.h). With IOCB_NOWAIT the caller has asked q2_task_may_submit().
  *
  * Return: what ->read_iter returns: bytes, -EIOCBQUEUED, -EAGAIN, -errno.
  */

@@ -37,9 +37,9 @@ int q2_layers_make_writable(struct q2_disk *disk, unsigned int layer, struct q2_
 	return 0;
 }
 
-void q2_layers_make_readonly(struct q2_disk *disk, unsigned int layer)
+int q2_layers_make_readonly(struct q2_disk *disk, unsigned int layer)
 {
-	q2_shared_make_readonly(disk->shared[layer]);
+	return q2_shared_make_readonly(disk->shared[layer]);
 }
 
 int q2_layers_begin_dest(struct q2_disk *disk, unsigned int layer, struct q2_err *err)
@@ -53,8 +53,10 @@ int q2_layers_begin_dest(struct q2_disk *disk, unsigned int layer, struct q2_err
 	/* Writes on their way go to the top yet, where it has nothing. */
 	lock_all(disk, &all);
 	down_write(&disk->layers_lock);
+	mutex_lock(&disk->look_lock);
 	disk->dest = disk->shared[layer];
 	WRITE_ONCE(disk->chain->dest, layer);
+	mutex_unlock(&disk->look_lock);
 	up_write(&disk->layers_lock);
 	/* What the map knows of that layer is that it may not be written. */
 	q2_map_forget_all(disk->map);
@@ -62,36 +64,58 @@ int q2_layers_begin_dest(struct q2_disk *disk, unsigned int layer, struct q2_err
 	return 0;
 }
 
-void q2_layers_end_dest(struct q2_disk *disk)
+int q2_layers_end_dest(struct q2_disk *disk)
 {
 	unsigned int layer = disk->chain->dest;
+	struct q2_shared *dest = disk->shared[layer];
 	struct q2_range all;
+	int ret, last;
 
 	lock_all(disk, &all);
 	WRITE_ONCE(disk->chain->dest, Q2_NO_LAYER);
 	/* Writes in place that are under way must be in the file when it is complete. */
 	wait_for_requests(disk);
-	down_write(&disk->layers_lock);
-	disk->dest = NULL;
-	up_write(&disk->layers_lock);
 	q2_range_unlock(&disk->ranges, &all);
-	q2_layers_make_readonly(disk, layer);
+	/*
+	 * Guests write to the top again. What they wrote below is not durable yet, so a flush
+	 * covers both until it is (disk->dest): else it would be acknowledged too early.
+	 */
+	ret = q2_shared_flush(dest);
+	down_write(&disk->layers_lock);
+	mutex_lock(&disk->look_lock);
+	disk->dest = NULL;
+	mutex_unlock(&disk->look_lock);
+	up_write(&disk->layers_lock);
+	last = q2_layers_make_readonly(disk, layer);
+	ret = ret ? ret : last;
+	if (ret)
+		q2_disk_fail(disk, "a flush of the base failed");
+	return ret;
 }
 
+/*
+ * Close layers that are gone, and that no request uses any more. Hooks of an image that is
+ * being closed find no disk, and who looks at the layers finds none of these. Without
+ * layers_lock: closing may take long, and a flush shall not wait for it.
+ */
 static void put_layers(struct q2_disk *disk, unsigned int first, unsigned int last)
 {
+	struct q2_shared *s;
 	unsigned int i;
 
 	for (i = first; i <= last; i++) {
-		if (!disk->shared[i])
+		s = disk->shared[i];
+		if (!s)
 			continue;
-		/* Hooks of the image that is being closed find no disk. */
-		if (disk->shared[i]->disk == disk)
-			WRITE_ONCE(disk->shared[i]->disk, NULL);
-		q2_shared_put(disk->shared[i]);
+		if (s->disk == disk)
+			WRITE_ONCE(s->disk, NULL);
+		mutex_lock(&disk->look_lock);
 		disk->shared[i] = NULL;
 		disk->chain->layers[i].img = NULL;
 		disk->chain->layers[i].file = NULL;
+		mutex_unlock(&disk->look_lock);
+		q2_shared_put(s);
+		disk->gone(disk->event_arg, i);
 	}
 }
 
@@ -103,11 +127,9 @@ static void mark_gone(struct q2_disk *disk, unsigned int first, unsigned int las
 
 void q2_layers_drop(struct q2_disk *disk, unsigned int first, unsigned int last)
 {
-	down_write(&disk->layers_lock);
 	mark_gone(disk, first, last);
 	wait_for_requests(disk);
 	put_layers(disk, first, last);
-	up_write(&disk->layers_lock);
 }
 
 void q2_layers_pivot(struct q2_disk *disk)
@@ -117,15 +139,17 @@ void q2_layers_pivot(struct q2_disk *disk)
 
 	lock_all(disk, &all);
 	down_write(&disk->layers_lock);
+	mutex_lock(&disk->look_lock);
 	disk->top = disk->dest;
 	disk->dest = NULL;
 	WRITE_ONCE(disk->chain->top, disk->chain->dest);
 	WRITE_ONCE(disk->chain->dest, Q2_NO_LAYER);
 	mark_gone(disk, disk->chain->top + 1, last);
-	wait_for_requests(disk);
-	put_layers(disk, disk->chain->top + 1, last);
+	mutex_unlock(&disk->look_lock);
 	up_write(&disk->layers_lock);
+	wait_for_requests(disk);
 	q2_range_unlock(&disk->ranges, &all);
+	put_layers(disk, disk->chain->top + 1, last);
 }
 
 void q2_layers_freeze(struct q2_disk *disk, u64 start, u64 end)

@@ -25,8 +25,11 @@
  */
 int q2_layers_begin_dest(struct q2_disk *disk, unsigned int layer, struct q2_err *err);
 
-/* The top alone is written again. What was written is durable and complete. Blocks. */
-void q2_layers_end_dest(struct q2_disk *disk);
+/*
+ * The top alone is written again. What was written is durable and complete. Blocks.
+ * Return: 0; -errno: it may be lost, and the disk has failed.
+ */
+int q2_layers_end_dest(struct q2_disk *disk);
 
 /*
  * The top holds nothing any more, durably: dest, set by q2_layers_begin_dest(), is the top
@@ -40,8 +43,8 @@ void q2_layers_drop(struct q2_disk *disk, unsigned int first, unsigned int last)
 /* Allow writing to a layer that is not the top. Blocks. As q2_shared_make_writable(). */
 int q2_layers_make_writable(struct q2_disk *disk, unsigned int layer, struct q2_err *err);
 
-/* And no more. Blocks. */
-void q2_layers_make_readonly(struct q2_disk *disk, unsigned int layer);
+/* And no more. Blocks. As q2_shared_make_readonly(). */
+int q2_layers_make_readonly(struct q2_disk *disk, unsigned int layer);
 
 /*
  * Nothing is written in place in [start, end) from now on, and what was being written

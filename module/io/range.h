@@ -5,43 +5,62 @@
  * For requests that change mappings (allocation, discard, zero). Reads, and
  * writes in place, take none: what they may still be using is kept from reuse
  * by the disk's in-flight counter (disk.h).
+ *
+ * First come, first served: a range waits for every earlier one that it has a byte in
+ * common with, whether that is held or waits itself. So a large range is not passed by an
+ * endless row of small ones, and each wait is as long as the ranges ahead are held. For the
+ * same reason a task that holds a range must not ask for another one.
  */
 #ifndef Q2_IO_RANGE_H
 #define Q2_IO_RANGE_H
 
+#include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
-#include <linux/wait.h>
 
 /**
- * struct q2_ranges - the ranges that are held
- * @lock: protects @held
+ * struct q2_ranges - the ranges of a disk
+ * @lock: protects the rest, and all members of the ranges on the lists
  * @held: struct q2_range
- * @wait: for a range to be given back
+ * @waiting: the same, the one that came first at the front
+ * @unit: ranges are made multiples of it, bytes
  */
 struct q2_ranges {
 	spinlock_t lock;
 	struct list_head held;
-	wait_queue_head_t wait;
+	struct list_head waiting;
+	u64 unit;
 };
 
 /**
  * struct q2_range - one of them, on the stack of its holder
- * @list: in &q2_ranges.held
+ * @list: in &q2_ranges.held or &q2_ranges.waiting
+ * @granted: it is held
  * @start: first guest byte
  * @end: past the last one
  * @wanted: somebody waits for it
  */
 struct q2_range {
 	struct list_head list;
+	struct completion granted;
 	u64 start;
 	u64 end;
 	bool wanted;
 };
 
-void q2_ranges_init(struct q2_ranges *ranges);
+/* @unit: bytes, a power of two; see q2_ranges_grow_unit(). */
+void q2_ranges_init(struct q2_ranges *ranges, u64 unit);
 
-/* Wait until nobody holds a byte of [start, end), and hold it. Blocks. */
+/*
+ * Make ranges multiples of @unit bytes from now on, those that wait included. Who needs that
+ * of the ranges that are held takes a range of everything afterwards. Never gets smaller.
+ */
+void q2_ranges_grow_unit(struct q2_ranges *ranges, u64 unit);
+
+/*
+ * Hold [start, end), made larger to multiples of the unit, as soon as nobody who came before
+ * holds a byte of it. Blocks. The caller holds no range.
+ */
 void q2_range_lock(struct q2_ranges *ranges, struct q2_range *range, u64 start, u64 end);
 
 /* For who holds it: does somebody wait for a byte of it? */

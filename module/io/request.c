@@ -17,11 +17,26 @@
 #include "io/change.h"
 #include "io/inflate.h"
 #include "io/request.h"
+#include "io/task.h"
 
 void q2_request_finish(struct q2_request *req, blk_status_t status)
 {
-	req->bio->bi_status = status;
-	bio_endio(req->bio);
+	struct bio *bio = req->bio;
+
+	if (status) {
+		if (bio_op(bio) == REQ_OP_READ && status != BLK_STS_AGAIN)
+			zero_fill_bio(bio);
+		/* Never the other way round: a part may have left its error here before. */
+		bio->bi_status = status;
+	}
+	bio_endio(bio);
+}
+
+void q2_request_end_change(struct q2_request *req, blk_status_t status)
+{
+	/* Before the bio ends: who waits for it and asks again is alone by then. */
+	atomic_dec(&req->disk->changing);
+	q2_request_finish(req, status);
 }
 
 /* How long a worker waits for memory before it tries again. */
@@ -30,8 +45,27 @@ void q2_request_finish(struct q2_request *req, blk_status_t status)
 static void serve_work(struct work_struct *work);
 static void read_on_work(struct work_struct *work);
 
+/*
+ * Who polls for a bio waits for it by polling: it may be deferred. And has to be: io_uring
+ * does not try again what ends with BLK_STS_AGAIN after it has begun to poll.
+ */
+static bool must_not_wait(const struct bio *bio)
+{
+	return (bio->bi_opf & (REQ_NOWAIT | REQ_POLLED)) == REQ_NOWAIT;
+}
+
+/* From here on the bio may wait, and nobody polls the device that it or a part of it goes to. */
+static void unpoll(struct bio *bio)
+{
+	if (!(bio->bi_opf & REQ_POLLED))
+		return;
+	bio_clear_polled(bio);
+	bio->bi_opf &= ~REQ_NOWAIT;
+}
+
 static void defer(struct q2_request *req, work_func_t func)
 {
+	unpoll(req->bio);
 	INIT_WORK(&req->work, func);
 	queue_work(req->disk->wq, &req->work);
 }
@@ -63,17 +97,19 @@ void q2_request_iter(const struct q2_request *req, struct iov_iter *iter)
 
 static void finish_read(struct q2_request *req, int error)
 {
-	if (error)
-		pr_err_ratelimited("dm-qcow2: %s: reading %s at %llu failed: error %d\n",
-				   req->disk->name, req->disk->shared[req->layer]->host->file.name,
-				   req->host, -error);
-	q2_request_finish(req, errno_to_blk_status(error));
+	if (!error) {
+		q2_request_finish(req, BLK_STS_OK);
+		return;
+	}
+	pr_err_ratelimited("dm-qcow2: %s: reading %s at %llu failed: error %d\n", req->disk->name,
+			   req->disk->shared[req->layer]->host->file.name, req->host, -error);
+	q2_request_finish(req, q2_room_status(req->disk, error));
 }
 
 /* A read without waiting has ended; any context. */
 static void read_done(struct q2_request *req, long ret)
 {
-	if (ret == -EAGAIN && (req->bio->bi_opf & REQ_NOWAIT)) {
+	if (ret == -EAGAIN && must_not_wait(req->bio)) {
 		q2_request_finish(req, BLK_STS_AGAIN);
 		return;
 	}
@@ -97,8 +133,16 @@ static void read_done(struct q2_request *req, long ret)
  * returned, however early the I/O ends (ext4 does, for the access time): the
  * request goes on when both have happened.
  */
-static void hold_kiocb(struct q2_request *req)
+static void set_kiocb(struct q2_request *req, struct q2_host *h, int flags,
+		      void (*complete)(struct kiocb *kiocb, long ret))
 {
+	req->kiocb = (struct kiocb){
+		.ki_filp = h->filp,
+		.ki_pos = req->host,
+		.ki_flags = flags,
+		.ki_ioprio = req->bio->bi_ioprio,
+		.ki_complete = complete,
+	};
 	atomic_set(&req->pending, 2);
 }
 
@@ -124,26 +168,24 @@ static void read_nowait(struct q2_request *req, struct q2_host *h)
 
 	req->done = 0;
 	q2_request_iter(req, &iter);
-	init_sync_kiocb(&req->kiocb, h->filp);
-	req->kiocb.ki_pos = req->host;
-	req->kiocb.ki_flags = IOCB_DIRECT | IOCB_NOWAIT;
-	req->kiocb.ki_complete = read_complete;
-	hold_kiocb(req);
+	set_kiocb(req, h, IOCB_DIRECT | IOCB_NOWAIT, read_complete);
 	ret = q2_host_read_iter(h, &req->kiocb, &iter);
+	/* What fails at once may fail because of this task: a worker has the last word. */
 	if (ret != -EIOCBQUEUED)
-		read_done(req, ret);
+		read_done(req, ret < 0 ? -EAGAIN : ret);
 	else if (kiocb_done(req))
 		read_done(req, req->result);
 }
 
 /*
  * A worker finds no memory: wait a while for some, as a read that fails might be
- * one of swapped memory. False when the device is being suspended.
+ * one of swapped memory. False when the device is being suspended without flush: the request
+ * is sent back (q2_room_status()).
  */
 static bool wait_for_memory(const struct q2_disk *disk)
 {
 	schedule_timeout_uninterruptible(MEMORY_DELAY);
-	return !READ_ONCE(disk->leaving);
+	return !READ_ONCE(disk->room.leaving);
 }
 
 /* Read what is left of the bio, waiting; bytes the file does not have are zeroes. */
@@ -317,8 +359,7 @@ static void start_piece(struct q2_request *req, const struct piece *piece)
 
 	req->layer = piece->layer;
 	if (piece->error) {
-		q2_request_finish(
-			req, errno_to_blk_status(piece->error == -EUCLEAN ? -EIO : piece->error));
+		q2_request_finish(req, q2_room_status(req->disk, piece->error));
 		return;
 	}
 	switch (piece->ext.kind) {
@@ -334,6 +375,20 @@ static void start_piece(struct q2_request *req, const struct piece *piece)
 	}
 }
 
+/* The request of a bio from the disk's pool; the bio of @req ends after it. */
+static struct q2_request *add_part(struct q2_request *req, struct bio *bio)
+{
+	struct q2_request *part = &container_of(bio, struct q2_split, bio)->req;
+
+	bio_chain(bio, req->bio);
+	part->disk = req->disk;
+	part->bio = bio;
+	part->guest = req->guest;
+	part->done = 0;
+	part->in_flight = -1; /* the whole request holds one */
+	return part;
+}
+
 /* Split the first @len bytes off the bio of @req. */
 static struct q2_request *split(struct q2_request *req, u64 len)
 {
@@ -342,22 +397,26 @@ static struct q2_request *split(struct q2_request *req, u64 len)
 
 	if (IS_ERR_OR_NULL(bio))
 		return NULL;
-	bio_chain(bio, req->bio);
-	part = &container_of(bio, struct q2_split, bio)->req;
-	part->disk = req->disk;
-	part->bio = bio;
-	part->guest = req->guest;
-	part->done = 0;
-	part->in_flight = -1; /* the whole request holds one */
+	part = add_part(req, bio);
 	req->guest += len;
 	return part;
+}
+
+/*
+ * The rest of a bio that has been split, as a part, too: a device below that is given the
+ * bio itself may store success over what another part has left there.
+ */
+static struct q2_request *last_part(struct q2_request *req)
+{
+	return add_part(req,
+			bio_alloc_clone(req->bio->bi_bdev, req->bio, GFP_NOIO, &req->disk->bios));
 }
 
 static void serve_work(struct work_struct *work)
 {
 	struct q2_request *req = container_of(work, struct q2_request, work);
 	unsigned int noio = memalloc_noio_save();
-	struct q2_request *part;
+	struct q2_request *part = NULL;
 	struct piece piece;
 
 	for (;;) {
@@ -377,7 +436,13 @@ static void serve_work(struct work_struct *work)
 		cond_resched();
 	}
 	req->done = 0;
-	start_piece(req, &piece); /* the request may be gone after this */
+	/* The request may be gone after these. */
+	if (part && !piece.error) {
+		start_piece(last_part(req), &piece);
+		q2_request_finish(req, BLK_STS_OK);
+	} else {
+		start_piece(req, &piece);
+	}
 	memalloc_noio_restore(noio);
 }
 
@@ -417,7 +482,7 @@ enum q2_start q2_request_start(struct q2_request *req, const struct q2_run *run)
 	if (run->kind == Q2_MAP_DATA) {
 		h = req->disk->shared[run->layer]->host;
 		if (aligned(h, run->host, bio->bi_iter.bi_size)) {
-			if (h->nowait && q2_host_may_nest()) {
+			if (h->nowait && q2_task_may_submit(0)) {
 				q2_disk_count(req->disk, Q2_COUNT_DIRECT);
 				req->layer = run->layer;
 				req->host = run->host;
@@ -432,7 +497,7 @@ enum q2_start q2_request_start(struct q2_request *req, const struct q2_run *run)
 			}
 		}
 	}
-	if (bio->bi_opf & REQ_NOWAIT)
+	if (must_not_wait(bio))
 		q2_request_finish(req, BLK_STS_AGAIN);
 	else
 		defer(req, serve_work);
@@ -471,10 +536,13 @@ void q2_request_change(struct q2_request *req, work_func_t func)
 	struct q2_disk *disk = req->disk;
 	bool near;
 
-	if (req->bio->bi_opf & REQ_NOWAIT) {
+	if (must_not_wait(req->bio)) {
 		q2_request_finish(req, BLK_STS_AGAIN);
 		return;
 	}
+	unpoll(req->bio);
+	req->deadline = 0;
+	req->starved = false;
 	/* Not while it may wait for a commit, which waits for the tokens. */
 	q2_request_leave(req);
 	INIT_WORK(&req->work, func);
@@ -509,8 +577,12 @@ static void write_deferred_result(struct work_struct *work)
 {
 	struct q2_request *req = container_of(work, struct q2_request, work);
 	struct kiocb *kiocb = &req->kiocb;
-	long ret = kiocb->dio_complete(kiocb->private);
+	struct q2_task task;
+	long ret;
 
+	q2_task_hide(&task);
+	ret = kiocb->dio_complete(kiocb->private);
+	q2_task_show(&task);
 	q2_host_write_end(req->disk->shared[req->layer]->host);
 	write_result(req, ret);
 }
@@ -522,7 +594,11 @@ static bool finish_elsewhere(struct kiocb *kiocb)
 
 	if (!kiocb->dio_complete)
 		return false;
-	if (in_task() && !irqs_disabled() && !rcu_preempt_depth())
+	/*
+	 * It may sleep. Spinlocks and, without preemptible RCU, its read sections show in the
+	 * preemption count; a kernel that does not count has preemptible() say no.
+	 */
+	if (preemptible() && !rcu_preempt_depth())
 		write_deferred_result(&req->work);
 	else
 		defer(req, write_deferred_result);
@@ -561,11 +637,7 @@ static void write_nowait(struct q2_request *req, struct q2_host *h)
 
 	req->done = 0;
 	q2_request_iter(req, &iter);
-	init_sync_kiocb(&req->kiocb, h->filp);
-	req->kiocb.ki_pos = req->host;
-	req->kiocb.ki_flags = IOCB_WRITE | IOCB_DIRECT | IOCB_NOWAIT | Q2_CALLER_COMP;
-	req->kiocb.ki_complete = write_complete;
-	hold_kiocb(req);
+	set_kiocb(req, h, IOCB_WRITE | IOCB_DIRECT | IOCB_NOWAIT | Q2_CALLER_COMP, write_complete);
 	ret = q2_host_write_iter(h, &req->kiocb, &iter);
 	if (ret == -EIOCBQUEUED) {
 		if (kiocb_done(req))
@@ -574,7 +646,8 @@ static void write_nowait(struct q2_request *req, struct q2_host *h)
 	}
 	if (ret >= 0)
 		q2_host_write_end(h);
-	write_result(req, ret);
+	/* As in read_nowait(). */
+	write_result(req, ret < 0 ? -EAGAIN : ret);
 }
 
 /* May a write that must be durable when it ends be written in place and no more? */
@@ -594,15 +667,13 @@ enum q2_start q2_request_write(struct q2_request *req, const struct q2_run *run)
 	struct q2_disk *disk = req->disk;
 	struct bio *bio = req->bio;
 	u32 len = bio->bi_iter.bi_size;
-	struct q2_image *img;
 	struct q2_host *h;
 
 	/* The layer of a run that is not in place may be one that has gone. */
 	if (run->kind != Q2_MAP_DATA || !run->in_place || run->len < len)
 		goto change;
 	h = disk->shared[run->layer]->host;
-	img = disk->shared[run->layer]->img;
-	if (aligned(h, run->host, len) && (!img || q2_image_mode(img) == Q2_MODE_RW) &&
+	if (aligned(h, run->host, len) && !q2_disk_failed(disk) &&
 	    (!(bio->bi_opf & REQ_FUA) || durable_in_place(disk, run->layer))) {
 		req->layer = run->layer;
 		req->host = run->host;
@@ -612,7 +683,7 @@ enum q2_start q2_request_write(struct q2_request *req, const struct q2_run *run)
 			bio->bi_iter.bi_sector = run->host >> SECTOR_SHIFT;
 			return Q2_START_REMAPPED;
 		}
-		if (h->nowait && q2_host_may_nest()) {
+		if (h->nowait_write && q2_task_may_submit(run->host + len)) {
 			write_nowait(req, h);
 			return Q2_START_TAKEN;
 		}

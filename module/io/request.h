@@ -29,6 +29,9 @@
  * @in_flight: token of q2_disk_enter(), or -1; given back when the bio ends
  * @swap: what q2_bios_swap_begin() returned, for the end; 0: no page of swap
  * @work: for the worker
+ * @parked: in &q2_room.parked
+ * @deadline: of a change: until when it may wait for room, in jiffies; 0: it need not yet
+ * @starved: it waits for room
  *
  * Room for one comes with each bio: device-mapper's per-bio data, or the front
  * of a split-off bio.
@@ -46,6 +49,9 @@ struct q2_request {
 	long result;
 	unsigned int swap;
 	struct work_struct work;
+	struct list_head parked;
+	unsigned long deadline;
+	bool starved;
 };
 
 enum q2_start {
@@ -97,8 +103,15 @@ static inline void q2_request_leave(struct q2_request *req)
 	req->in_flight = -1;
 }
 
-/* Complete the bio. */
+/*
+ * Complete the bio, unless parts of it are under way yet: then the last one does. An error
+ * that a part has left there stays. What a read that failed would have filled is zeroed, so
+ * that nobody finds there what the memory held before. Any context.
+ */
 void q2_request_finish(struct q2_request *req, blk_status_t status);
+
+/* The same for a request of q2_request_change(). */
+void q2_request_end_change(struct q2_request *req, blk_status_t status);
 
 /* An iterator over what is left of the bio: from req->done on. */
 void q2_request_iter(const struct q2_request *req, struct iov_iter *iter);

@@ -73,6 +73,7 @@ static struct q2_shared *enter(struct q2_host *host, const struct q2_share_param
 	fresh->id = ++next_id;
 	fresh->error = -EINPROGRESS;
 	mutex_init(&fresh->opening);
+	mutex_init(&fresh->flushing);
 	list_add(&fresh->list, &shared_images);
 	mutex_unlock(&registry);
 	return fresh;
@@ -201,16 +202,52 @@ int q2_shared_make_writable(struct q2_shared *s, void *owner, const struct q2_im
 	return ret;
 }
 
-void q2_shared_make_readonly(struct q2_shared *s)
+static int flush_raw(struct q2_shared *s)
 {
-	if (s->img)
+	u64 asked = atomic64_inc_return(&s->flush_asked), covers;
+	int ret = 0;
+
+	mutex_lock(&s->flushing);
+	if (s->flush_done < asked && !s->lost) {
+		/* Everyone who asks before this one begins is served by it. */
+		covers = atomic64_read(&s->flush_asked);
+		ret = q2_file_flush(&s->host->file);
+		if (ret)
+			WRITE_ONCE(s->lost, true);
+		s->flush_done = covers;
+	}
+	if (!ret && s->lost)
+		ret = -EIO;
+	mutex_unlock(&s->flushing);
+	return ret;
+}
+
+int q2_shared_flush(struct q2_shared *s)
+{
+	return s->img ? q2_image_commit(s->img) : flush_raw(s);
+}
+
+bool q2_shared_failed(const struct q2_shared *s)
+{
+	return s->img ? q2_image_mode(s->img) != Q2_MODE_RW : READ_ONCE(s->lost);
+}
+
+int q2_shared_make_readonly(struct q2_shared *s)
+{
+	int ret = 0;
+
+	if (s->img) {
 		q2_image_commit_all(s->img);
-	else
-		q2_file_flush(&s->host->file);
+		if (q2_image_mode(s->img) != Q2_MODE_RW)
+			ret = -EIO;
+	} else {
+		ret = flush_raw(s);
+	}
 	disclaim(s);
 	mutex_lock(&s->opening);
 	q2_host_lock_less(s->host);
 	mutex_unlock(&s->opening);
+	return ret;
 }
 
 bool q2_shared_is_sole(struct q2_shared *s)
@@ -238,6 +275,7 @@ void q2_shared_put(struct q2_shared *s)
 		q2_image_close(s->img);
 	q2_host_close(s->host);
 	mutex_destroy(&s->opening);
+	mutex_destroy(&s->flushing);
 	kfree(s);
 }
 

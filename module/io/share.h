@@ -28,7 +28,10 @@ enum q2_format {
  * @owner: who may write it, NULL if it is only read
  * @disk: of a written image: the disk that uses it now; io/disk.c
  * @layer: its number in that disk's chain
- * @busy: a job of that disk may take layers out of its chain: no new table takes this one
+ * @busy: a job of that disk writes it, or may take layers out of its chain: no new table
+ *        takes this one
+ * @lost: a raw file: a flush of it has failed, so that what was written before may be lost.
+ *        (Of a qcow2 image its mode says so.)
  */
 struct q2_shared {
 	struct q2_host *host;
@@ -38,12 +41,16 @@ struct q2_shared {
 	void *disk;
 	unsigned int layer;
 	bool busy;
+	bool lost;
 	/* share.c alone */
 	struct list_head list;
 	unsigned int users;
 	enum q2_format format;
 	struct mutex opening;
 	int error;
+	struct mutex flushing;
+	atomic64_t flush_asked;
+	u64 flush_done; /* protected by flushing */
 };
 
 /**
@@ -91,10 +98,25 @@ int q2_shared_make_writable(struct q2_shared *shared, void *owner,
 			    const struct q2_image_hooks *hooks, struct q2_err *err);
 
 /*
- * The owner is done with writing: what was written is durable and complete, and others
- * may read it. Blocks.
+ * The owner is done with writing: what was written is made durable and complete, and others
+ * may read it. Blocks. Return: 0; -errno: what was written may be lost; it is the owner's no
+ * more all the same.
  */
-void q2_shared_make_readonly(struct q2_shared *shared);
+int q2_shared_make_readonly(struct q2_shared *shared);
+
+/*
+ * Make what has been written durable, data and mapping. Calls that come while one runs
+ * share the next. Blocks.
+ *
+ * The host tells of an error once and then forgets which pages it lost, so that its next
+ * flush succeeds without them: after one that failed, all fail.
+ *
+ * Return: 0 or -errno.
+ */
+int q2_shared_flush(struct q2_shared *shared);
+
+/* May something that was written be lost, or can nothing be written any more? Any context. */
+bool q2_shared_failed(const struct q2_shared *shared);
 
 /* Has nobody else it open, not even a table that is loaded and not live yet? */
 bool q2_shared_is_sole(struct q2_shared *shared);

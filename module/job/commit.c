@@ -96,10 +96,9 @@ int q2_commit_start(struct q2_job *job, bool suspended, struct q2_err *err)
 		ret = q2_job_no_snapshots(job, job->params.base + 1, job->params.top, err);
 	if (!ret)
 		ret = q2_layers_make_writable(disk, job->params.base, err);
-	if (!ret) {
-		WRITE_ONCE(disk->shared[job->params.base]->busy, true);
-		if (job->overlay != Q2_NO_LAYER && job->overlay != disk->chain->top)
-			ret = q2_layers_make_writable(disk, job->overlay, err);
+	if (!ret && job->overlay != Q2_NO_LAYER && job->overlay != disk->chain->top) {
+		WRITE_ONCE(disk->shared[job->overlay]->busy, true);
+		ret = q2_layers_make_writable(disk, job->overlay, err);
 	}
 	/* The base grows while nobody uses it, for both. */
 	if (!ret && job->merge.chain)
@@ -123,17 +122,18 @@ int q2_commit_start(struct q2_job *job, bool suspended, struct q2_err *err)
 static int plan_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
 {
 	struct q2_merge *m = &job->down;
-	struct q2_range *w = job->windows;
+	struct q2_job_window *w = job->windows;
 	u64 window = m->piece ? m->piece : WINDOW, len, end;
 	unsigned int most = m->piece ? 1 : MAX_WINDOWS;
 
-	for (*nr = 0; *nr < most && !READ_ONCE(job->cancel); *pos = end) {
+	for (*nr = 0; *nr < most && !q2_job_disturbed(job); *pos = end) {
 		int ret = q2_merge_idle(m, *pos, &len);
 
 		if (ret)
 			return ret;
 		*pos += len;
-		if (*pos >= m->size)
+		/* A scan that was ended does not know what comes next. */
+		if (*pos >= m->size || (len && q2_job_scan_is_long(job)))
 			break;
 		end = min(round_down(*pos, window) + window, m->size);
 		if (*nr && (end - w[0].start > BATCH_SPAN || READ_ONCE(job->rate_kib)))
@@ -145,14 +145,22 @@ static int plan_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
 	return 0;
 }
 
-/* Copy a window that is locked and frozen. */
-static int copy_window(struct q2_merge *m, u64 pos, u64 end)
+/*
+ * Copy a window that is locked and frozen. If somebody waits for the job, only as far as the
+ * end of a cluster of the top: what is left of it is the next batch's.
+ */
+static int copy_window(struct q2_job *job, struct q2_job_window *w)
 {
-	u64 done;
+	u64 cluster = q2_image_geometry(job->disk->top->img)->cluster_size;
+	u64 pos, done;
 	int ret = 0;
 
-	for (; pos < end && !ret; pos += done) {
-		ret = q2_merge_step(m, pos, end - pos, &done);
+	for (pos = w->start; pos < w->end && !ret; pos += done) {
+		if (pos > w->start && IS_ALIGNED(pos, cluster) && q2_job_disturbed(job)) {
+			w->end = pos;
+			break;
+		}
+		ret = q2_merge_step(&job->down, pos, w->end - pos, &done);
 		if (ret)
 			break;
 		cond_resched();
@@ -160,67 +168,65 @@ static int copy_window(struct q2_merge *m, u64 pos, u64 end)
 	return ret;
 }
 
-static bool is_wanted(const struct q2_job *job, unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		if (q2_range_wanted(&job->windows[i]))
-			return true;
-	}
-	return false;
-}
-
 /*
- * 2 to 4 of the head of this file, for windows that are locked and frozen. @moved: so many
- * of them, the first ones.
+ * 2 to 4 of the head of this file, for windows that are locked and frozen. @moved: result:
+ * the first guest byte that is not merged yet; up to it, all is.
  */
-static int move_batch(struct q2_job *job, unsigned int nr, unsigned int *moved)
+static int move_batch(struct q2_job *job, const struct q2_range *range, unsigned int nr, u64 *moved)
 {
 	struct q2_disk *disk = job->disk;
-	const struct q2_range *w = job->windows;
+	struct q2_job_window *w = job->windows;
 	unsigned int i, copied;
+	u64 planned;
 	int ret = 0;
 
+	*moved = w[0].start;
 	for (i = 0; i < nr && !ret; i += !ret) {
-		if (i && (is_wanted(job, nr) || q2_job_awaited(job)))
+		if (i && (q2_range_wanted(range) || q2_job_awaited(job)))
 			break;
-		ret = copy_window(&job->down, w[i].start, w[i].end);
+		planned = w[i].end;
+		ret = copy_window(job, &w[i]);
+		if (!ret && w[i].end < planned)
+			nr = i + 1;
 	}
 	/* What has been copied needs no second time; the error comes back in the next batch. */
 	copied = i;
-	*moved = 0;
 	if (ret && !copied)
 		return ret;
 	/* Durable below before it is gone above. */
-	ret = disk->dest->img ? q2_image_commit(disk->dest->img)
-			      : q2_file_flush(&disk->dest->host->file);
+	ret = q2_shared_flush(disk->dest);
+	if (ret)
+		q2_disk_fail(disk, "a flush of the base failed");
 	for (i = 0; i < copied && !ret; i++)
 		ret = q2_image_unallocate(disk->top->img, w[i].start, w[i].end - w[i].start);
 	if (!ret)
-		*moved = copied;
+		*moved = w[copied - 1].end;
 	return ret;
 }
 
+/*
+ * The windows, and what lies between them, are one range: whoever holds one and asked for
+ * the next could wait for somebody who waits for the first.
+ */
 static int merge_batch(struct q2_job *job, u64 *pos)
 {
 	struct q2_disk *disk = job->disk;
-	struct q2_range *w = job->windows;
-	unsigned int nr, moved, i;
-	u64 next = *pos;
+	struct q2_job_window *w = job->windows;
+	u64 next = *pos, last, moved;
+	struct q2_range range;
+	unsigned int nr;
 	int ret;
 
 	ret = plan_batch(job, &next, &nr);
 	if (!ret && nr) {
-		for (i = 0; i < nr; i++)
-			q2_range_lock(&disk->ranges, &w[i], w[i].start, w[i].end);
-		q2_layers_freeze(disk, w[0].start, w[nr - 1].end);
-		ret = move_batch(job, nr, &moved);
+		last = w[nr - 1].end;
+		q2_range_lock(&disk->ranges, &range, w[0].start, last);
+		q2_layers_freeze(disk, w[0].start, last);
+		ret = move_batch(job, &range, nr, &moved);
 		q2_layers_thaw(disk);
-		for (i = 0; i < nr; i++)
-			q2_range_unlock(&disk->ranges, &w[i]);
-		if (moved < nr)
-			next = w[moved].start;
+		q2_range_unlock(&disk->ranges, &range);
+		if (moved < last)
+			next = moved;
 	}
 	if (!ret)
 		*pos = next;

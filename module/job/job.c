@@ -4,7 +4,8 @@
  *
  * A job holds guest ranges only inside a step. Between two steps it holds nothing, and
  * there alone it waits, for whatever it has to wait for: suspending a device, or
- * closing it, therefore takes as long as a step.
+ * closing it, therefore takes as long as a step. A step looks whether somebody waits for it
+ * after LONG_STEP_NS at the latest, not counting what storage takes.
  */
 #include <linux/sched/mm.h>
 
@@ -43,10 +44,34 @@ const char *q2_job_state_name(enum q2_job_state state)
 	return names[state];
 }
 
+/*
+ * Jobs may take hours: on a queue of their own, for no queue that memory's way to the disk
+ * leads through may have its rescuer kept that long.
+ */
+static struct workqueue_struct *jobs;
+
+int q2_jobs_init(void)
+{
+	jobs = alloc_workqueue("dm-qcow2-jobs", WQ_UNBOUND, 0);
+	return jobs ? 0 : -ENOMEM;
+}
+
+void q2_jobs_exit(void)
+{
+	destroy_workqueue(jobs);
+}
+
 bool q2_job_running(const struct q2_job *job)
 {
-	/* Pairs with the release in run(): who sees that it has ended sees what it left. */
-	return smp_load_acquire(&job->running);
+	/* Pairs with the release in set_phase(): who sees that it has ended sees what it left. */
+	return smp_load_acquire(&job->phase) != Q2_JOB_IDLE;
+}
+
+/* Under the lock. */
+static void set_phase(struct q2_job *job, enum q2_job_phase phase)
+{
+	lockdep_assert_held(&job->lock);
+	smp_store_release(&job->phase, phase);
 }
 
 static void set_state(struct q2_job *job, enum q2_job_state state)
@@ -97,14 +122,14 @@ void q2_job_progress(struct q2_job *job, const struct q2_merge *m, u64 pos)
  * Pace
  */
 
-static bool disturbed(struct q2_job *job)
+bool q2_job_disturbed(struct q2_job *job)
 {
-	return READ_ONCE(job->cancel) || READ_ONCE(job->hold);
+	return READ_ONCE(job->cancel) || READ_ONCE(job->hold) || READ_ONCE(job->leave);
 }
 
 static void nap(struct q2_job *job, unsigned long jiffies_to_wait)
 {
-	wait_event_timeout(job->wait, disturbed(job), jiffies_to_wait);
+	wait_event_timeout(job->wait, q2_job_disturbed(job), jiffies_to_wait);
 }
 
 /* There is no room: may the step be tried again, after a while? */
@@ -128,18 +153,30 @@ static bool wait_for_room(struct q2_job *job)
 	return true;
 }
 
+/* Until the rate allows more, in jiffies; 0: now. */
+static unsigned long rate_delay(struct q2_job *job)
+{
+	unsigned long due = 0;
+
+	spin_lock(&job->lock);
+	if (job->rate_kib)
+		due = job->since +
+		      (unsigned long)(div_u64((job->moved - job->budget) * HZ, job->rate_kib) >>
+				      10);
+	spin_unlock(&job->lock);
+	return !due || time_after_eq(jiffies, due) ? 0 : due - jiffies;
+}
+
 /* No faster than the rate. */
 static void keep_rate(struct q2_job *job)
 {
-	unsigned int rate = READ_ONCE(job->rate_kib);
-	u64 wanted;
+	unsigned long delay;
 
-	while (rate && !disturbed(job)) {
-		wanted = div_u64((job->moved - job->budget) * HZ, rate) >> 10;
-		if (time_after_eq(jiffies, job->since + (unsigned long)wanted))
+	while (!q2_job_disturbed(job)) {
+		delay = rate_delay(job);
+		if (!delay)
 			break;
-		nap(job, min_t(unsigned long, job->since + (unsigned long)wanted - jiffies, HZ));
-		rate = READ_ONCE(job->rate_kib);
+		nap(job, min_t(unsigned long, delay, HZ));
 	}
 }
 
@@ -150,8 +187,15 @@ static u64 guest_requests(const struct q2_disk *disk)
 
 bool q2_job_awaited(struct q2_job *job)
 {
-	return disturbed(job) || (ktime_get_ns() - job->step > LONG_STEP_NS &&
-				  guest_requests(job->disk) != job->requests);
+	return q2_job_disturbed(job) || (ktime_get_ns() - job->step > LONG_STEP_NS &&
+					 guest_requests(job->disk) != job->requests);
+}
+
+bool q2_job_scan_is_long(void *arg)
+{
+	struct q2_job *job = arg;
+
+	return q2_job_disturbed(job) || ktime_get_ns() - job->step > LONG_STEP_NS;
 }
 
 /* Guests come first: beside a busy one the job takes a tenth of the time, in small pieces. */
@@ -168,7 +212,7 @@ static void yield_to_guests(struct q2_job *job)
 	job->owed = active ? job->owed + due : 0;
 	if (job->owed >= MIN_YIELD_NS) {
 		/* Not in jiffies: a guest notices how long the job works between two pauses. */
-		wait_event_hrtimeout(job->wait, disturbed(job),
+		wait_event_hrtimeout(job->wait, q2_job_disturbed(job),
 				     ns_to_ktime(min_t(u64, job->owed, MAX_YIELD_NS)));
 		job->owed = 0;
 	}
@@ -181,14 +225,33 @@ static void yield_to_guests(struct q2_job *job)
 	job->step = ktime_get_ns();
 }
 
-/* The disk is suspended: nothing may be under way. */
+/*
+ * The disk is suspended: nothing may be under way. Who holds waits for STANDING, which is
+ * taken back only here, under the lock that a new hold takes: it finds either the job
+ * standing, or working and about to come by again.
+ */
 static void stand_still(struct q2_job *job)
 {
-	while (READ_ONCE(job->hold) && !READ_ONCE(job->cancel)) {
-		WRITE_ONCE(job->held, true);
+	unsigned long since = jiffies;
+
+	spin_lock(&job->lock);
+	while (job->hold && !job->leave) {
+		set_phase(job, Q2_JOB_STANDING);
+		spin_unlock(&job->lock);
 		wake_up_all(&job->wait);
-		wait_event(job->wait, !READ_ONCE(job->hold) || READ_ONCE(job->cancel));
+		wait_event(job->wait, !READ_ONCE(job->hold) || READ_ONCE(job->leave));
+		spin_lock(&job->lock);
 	}
+	set_phase(job, Q2_JOB_WORKING);
+	spin_unlock(&job->lock);
+	/* A job that waits for room waits while it may look for some. */
+	if (job->deadline)
+		job->deadline += jiffies - since;
+}
+
+static bool is_over(struct q2_job *job)
+{
+	return READ_ONCE(job->cancel) || READ_ONCE(job->leave);
 }
 
 int q2_job_checkpoint(struct q2_job *job, int ret)
@@ -202,12 +265,14 @@ int q2_job_checkpoint(struct q2_job *job, int ret)
 	if (!ret) {
 		job->deadline = 0;
 		set_state(job, Q2_JOB_RUNNING);
+		if (job->disk->low_water)
+			q2_disk_look_for_room(job->disk);
 		keep_rate(job);
 		yield_to_guests(job);
 	}
 	stand_still(job);
 	cond_resched();
-	return READ_ONCE(job->cancel) ? -ECANCELED : 0;
+	return is_over(job) ? -ECANCELED : 0;
 }
 
 int q2_job_copy(struct q2_job *job, struct q2_merge *m)
@@ -218,7 +283,7 @@ int q2_job_copy(struct q2_job *job, struct q2_merge *m)
 	while (pos < m->size && !ret) {
 		ret = q2_merge_idle(m, pos, &len);
 		pos += ret ? 0 : len;
-		if (!ret && pos < m->size) {
+		if (!ret && pos < m->size && !(len && q2_job_scan_is_long(job))) {
 			ret = q2_merge_step(m, pos, m->size - pos, &len);
 			pos += ret ? 0 : len;
 		}
@@ -237,7 +302,7 @@ int q2_job_switch(struct q2_job *job, struct q2_merge *m)
 	int ret;
 
 	/* What has been merged is durable before the header that relies on it. */
-	ret = into->img ? q2_image_commit(into->img) : q2_file_flush(&into->host->file);
+	ret = q2_shared_flush(into);
 	if (ret)
 		return ret;
 	/* The header is written while nobody changes a mapping. */
@@ -257,23 +322,29 @@ int q2_job_switch(struct q2_job *job, struct q2_merge *m)
  * Life
  */
 
-/* Give back what the job wrote, but for the top. */
-static void let_go(struct q2_job *job)
+/*
+ * Give back what the job wrote, but for the top. Return: 0; -errno: what was written cannot be
+ * made durable.
+ */
+static int let_go(struct q2_job *job)
 {
 	struct q2_disk *disk = job->disk;
 	unsigned int i;
+	int ret = 0, one;
 
 	q2_hints_switch(&disk->hints, false);
 	if (job->dest)
-		q2_layers_end_dest(disk);
+		ret = q2_layers_end_dest(disk);
 	job->dest = false;
 	for (i = 0; i < disk->chain->nr_layers; i++) {
 		struct q2_shared *s = disk->shared[i];
 
 		if (!s)
 			continue;
-		if (s != disk->top && s->owner == disk->owner)
-			q2_layers_make_readonly(disk, i);
+		if (s != disk->top && s->owner == disk->owner) {
+			one = q2_layers_make_readonly(disk, i);
+			ret = ret ? ret : one;
+		}
 		WRITE_ONCE(s->busy, false);
 	}
 	if (job->has_merge)
@@ -288,34 +359,39 @@ static void let_go(struct q2_job *job)
 	kfree(job->params.format);
 	job->params.name = NULL;
 	job->params.format = NULL;
+	return ret;
 }
 
 static void run(struct work_struct *work)
 {
 	struct q2_job *job = container_of(work, struct q2_job, work);
 	unsigned int noio = memalloc_noio_save();
-	int ret;
+	int ret, last;
 
+	stand_still(job);
 	job->step = ktime_get_ns();
+	spin_lock(&job->lock);
 	job->since = jiffies;
+	spin_unlock(&job->lock);
 	ret = q2_job_checkpoint(job, 0);
 	if (!ret)
 		ret = job->params.type == Q2_JOB_COMMIT ? q2_commit_run(job) : q2_stream_run(job);
+	last = let_go(job);
+	/* Also of a job that was cancelled: what guests wrote below meanwhile may be lost. */
+	if (!ret || ret == -ECANCELED)
+		ret = last ? last : ret;
 	if (ret && ret != -ECANCELED)
 		pr_err("dm-qcow2: %s: the %s job failed: error %d; the chain is valid, and it may be started again\n",
 		       job->disk->name, job->params.type == Q2_JOB_COMMIT ? "commit" : "stream",
 		       -ret);
-	let_go(job);
 	memalloc_noio_restore(noio);
 	WRITE_ONCE(job->error, ret && ret != -ECANCELED ? ret : 0);
 	if (!ret)
 		WRITE_ONCE(job->done, job->total);
-	WRITE_ONCE(job->held, true);
-	/*
-	 * First this: who sees that it is done may start the next one. Pairs with
-	 * the acquire in q2_job_running().
-	 */
-	smp_store_release(&job->running, false);
+	/* First this: who sees that it is done may start the next one; see q2_job_ready(). */
+	spin_lock(&job->lock);
+	set_phase(job, Q2_JOB_IDLE);
+	spin_unlock(&job->lock);
 	set_state(job, !ret ? Q2_JOB_DONE : ret == -ECANCELED ? Q2_JOB_CANCELLED : Q2_JOB_FAILED);
 	wake_up_all(&job->wait);
 }
@@ -326,17 +402,19 @@ void q2_job_init(struct q2_job *job, struct q2_disk *disk)
 	job->disk = disk;
 	INIT_WORK(&job->work, run);
 	init_waitqueue_head(&job->wait);
-	mutex_init(&job->lock);
+	spin_lock_init(&job->lock);
 	/* Until the disk is resumed for the first time. */
 	job->hold = true;
 }
 
 void q2_job_exit(struct q2_job *job)
 {
-	q2_job_cancel(job);
+	spin_lock(&job->lock);
+	job->leave = true;
+	spin_unlock(&job->lock);
+	wake_up_all(&job->wait);
 	wait_event(job->wait, !q2_job_running(job));
 	flush_work(&job->work);
-	mutex_destroy(&job->lock);
 }
 
 static int copy_params(struct q2_job *job, const struct q2_job_params *params)
@@ -351,22 +429,43 @@ static int copy_params(struct q2_job *job, const struct q2_job_params *params)
 	return job->params.name && job->params.format ? 0 : -ENOMEM;
 }
 
+int q2_job_ready(struct q2_job *job, struct q2_err *err)
+{
+	if (q2_job_running(job))
+		return q2_err_set(err, EBUSY, "a job is running; cancel it, or wait");
+	/* It may be about to say that it is done. */
+	flush_work(&job->work);
+	return 0;
+}
+
+static void set_busy(struct q2_disk *disk, unsigned int layer)
+{
+	if (layer != Q2_NO_LAYER)
+		WRITE_ONCE(disk->shared[layer]->busy, true);
+}
+
+/*
+ * No table may take what the job writes, or layers above it. First say so, then look: who
+ * opens images does it the other way round. (Of the layers that are not written yet
+ * q2_shared_make_writable() looks.)
+ */
+static int take_layers(struct q2_job *job, struct q2_err *err)
+{
+	struct q2_disk *disk = job->disk;
+
+	set_busy(disk, disk->chain->top);
+	set_busy(disk, job->params.type == Q2_JOB_COMMIT ? job->params.base : job->params.into);
+	if (q2_shared_is_sole(disk->top))
+		return 0;
+	return q2_err_set(err, EBUSY, "a table is loaded and not live yet");
+}
+
 static int start(struct q2_job *job, const struct q2_job_params *params, bool suspended,
 		 struct q2_err *err)
 {
 	struct q2_disk *disk = job->disk;
 	int ret;
 
-	if (q2_job_running(job))
-		return q2_err_set(err, EBUSY, "a job is running already");
-	/* The one before may be about to say that it is done. */
-	flush_work(&job->work);
-	/* First say so, then look: who opens images does it the other way round. */
-	WRITE_ONCE(disk->top->busy, true);
-	if (!q2_shared_is_sole(disk->top)) {
-		WRITE_ONCE(disk->top->busy, false);
-		return q2_err_set(err, EBUSY, "a table is loaded and not live yet");
-	}
 	job->overlay = Q2_NO_LAYER;
 	job->total = 0;
 	memset(&job->merge, 0, sizeof(job->merge));
@@ -375,6 +474,8 @@ static int start(struct q2_job *job, const struct q2_job_params *params, bool su
 	if (ret)
 		q2_err_set(err, ENOMEM, "there is not enough memory");
 	if (!ret)
+		ret = take_layers(job, err);
+	if (!ret)
 		ret = params->type == Q2_JOB_COMMIT ? q2_commit_start(job, suspended, err)
 						    : q2_stream_start(job, suspended, err);
 	if (ret) {
@@ -382,21 +483,26 @@ static int start(struct q2_job *job, const struct q2_job_params *params, bool su
 		job->params.type = Q2_JOB_NONE;
 		return ret;
 	}
+	job->merge.stop = q2_job_scan_is_long;
+	job->merge.stop_arg = job;
+	job->down.stop = q2_job_scan_is_long;
+	job->down.stop_arg = job;
 	job->done = 0;
 	job->moved = 0;
-	job->budget = 0;
 	job->owed = 0;
 	job->asked = 0;
 	job->requests = guest_requests(disk);
 	job->guest_seen = 0;
 	job->error = 0;
 	job->deadline = 0;
+	WRITE_ONCE(job->state, Q2_JOB_RUNNING);
+	spin_lock(&job->lock);
+	job->budget = 0;
 	job->rate_kib = params->rate_kib;
 	job->cancel = false;
-	job->held = false;
-	job->state = Q2_JOB_RUNNING;
-	job->running = true;
-	queue_work(disk->wq, &job->work);
+	set_phase(job, Q2_JOB_QUEUED);
+	spin_unlock(&job->lock);
+	queue_work(jobs, &job->work);
 	q2_disk_event(disk);
 	return 0;
 }
@@ -406,46 +512,53 @@ int q2_job_start(struct q2_job *job, const struct q2_job_params *params, bool su
 {
 	/* Memory must not be had by writing to a disk that is suspended. */
 	unsigned int noio = memalloc_noio_save();
-	int ret;
+	int ret = start(job, params, suspended, err);
 
-	mutex_lock(&job->lock);
-	ret = start(job, params, suspended, err);
-	mutex_unlock(&job->lock);
 	memalloc_noio_restore(noio);
 	return ret;
 }
 
 int q2_job_cancel(struct q2_job *job)
 {
-	if (!q2_job_running(job))
-		return -ENOENT;
-	WRITE_ONCE(job->cancel, true);
+	bool running;
+
+	spin_lock(&job->lock);
+	running = job->phase != Q2_JOB_IDLE;
+	WRITE_ONCE(job->cancel, running);
+	spin_unlock(&job->lock);
 	wake_up_all(&job->wait);
-	return 0;
+	return running ? 0 : -ENOENT;
 }
 
 int q2_job_rate(struct q2_job *job, unsigned int kib)
 {
-	if (!q2_job_running(job))
-		return -ENOENT;
-	WRITE_ONCE(job->budget, job->moved);
-	WRITE_ONCE(job->since, jiffies);
-	WRITE_ONCE(job->rate_kib, kib);
+	bool running;
+
+	spin_lock(&job->lock);
+	running = job->phase != Q2_JOB_IDLE;
+	if (running) {
+		job->budget = READ_ONCE(job->moved);
+		job->since = jiffies;
+		WRITE_ONCE(job->rate_kib, kib);
+	}
+	spin_unlock(&job->lock);
 	wake_up_all(&job->wait);
-	return 0;
+	return running ? 0 : -ENOENT;
 }
 
 void q2_job_hold(struct q2_job *job)
 {
+	spin_lock(&job->lock);
 	WRITE_ONCE(job->hold, true);
+	spin_unlock(&job->lock);
 	wake_up_all(&job->wait);
-	wait_event(job->wait, READ_ONCE(job->held) || !q2_job_running(job));
+	wait_event(job->wait, READ_ONCE(job->phase) != Q2_JOB_WORKING);
 }
 
 void q2_job_release(struct q2_job *job)
 {
-	WRITE_ONCE(job->held, false);
-	/* After "held": who holds again must not take an old answer for a new one. */
-	smp_store_release(&job->hold, false);
+	spin_lock(&job->lock);
+	WRITE_ONCE(job->hold, false);
+	spin_unlock(&job->lock);
 	wake_up_all(&job->wait);
 }

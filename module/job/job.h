@@ -53,17 +53,29 @@ struct q2_job_params {
 	bool copy_on_read;
 };
 
+/*
+ * What the job's work is doing. Only q2_job_start() leaves IDLE, and only the work itself
+ * changes it afterwards, always under the lock and after a look at what others want.
+ */
+enum q2_job_phase {
+	Q2_JOB_IDLE,   /* there is none, or it has ended */
+	Q2_JOB_QUEUED, /* it has not begun yet, and looks at @hold first */
+	Q2_JOB_WORKING,
+	Q2_JOB_STANDING, /* between two steps, as long as @hold is set */
+};
+
 /**
  * struct q2_job - the last job of a disk, and what is needed to run it
  * @disk: disk
- * @work: runs it, on the disk's workers
+ * @work: runs it
  * @wait: for all that follows to change
+ * @lock: protects @phase, @hold, @cancel, @leave, @rate_kib, @budget and @since
+ * @phase: see &enum q2_job_phase
+ * @hold: wanted: no step, the disk is being suspended or is suspended
+ * @cancel: wanted: an end, as soon as the disk is not suspended
+ * @leave: wanted: an end, now: the disk is being closed
  * @params: what to do; name and format are copies
  * @state: see &enum q2_job_state
- * @running: the work is queued or runs
- * @cancel: end it
- * @hold: stop before the next step: the disk is being suspended
- * @held: it has stopped
  * @done: guest bytes behind the job
  * @total: of these
  * @moved: bytes copied
@@ -84,18 +96,18 @@ struct q2_job_params {
  * @requests: guest requests until @step
  * @asked: those of the pause before @step
  * @deadline: for room, in jiffies; 0: there is some
- * @lock: one caller of q2_job_start() at a time
  */
 struct q2_job {
 	struct q2_disk *disk;
 	struct work_struct work;
 	wait_queue_head_t wait;
+	spinlock_t lock;
+	enum q2_job_phase phase;
+	bool hold;
+	bool cancel;
+	bool leave;
 	struct q2_job_params params;
 	enum q2_job_state state;
-	bool running;
-	bool cancel;
-	bool hold;
-	bool held;
 	u64 done;
 	u64 total;
 	u64 moved;
@@ -108,7 +120,7 @@ struct q2_job {
 	bool has_down;
 	unsigned int overlay;
 	bool dest;
-	struct q2_range *windows;
+	struct q2_job_window *windows;
 	u64 budget;
 	unsigned long since;
 	u64 step;
@@ -117,13 +129,33 @@ struct q2_job {
 	u64 requests;
 	u64 asked;
 	unsigned long deadline;
-	struct mutex lock;
 };
+
+/* Guest bytes [start, end) that are merged at a time. */
+struct q2_job_window {
+	u64 start;
+	u64 end;
+};
+
+/* Make and free what all jobs share. Return: 0 or -ENOMEM. */
+int q2_jobs_init(void);
+void q2_jobs_exit(void);
 
 void q2_job_init(struct q2_job *job, struct q2_disk *disk);
 
 /* End it, wherever it is, and free what it holds. Requests may still come. Blocks. */
 void q2_job_exit(struct q2_job *job);
+
+/**
+ * q2_job_ready() - is there no job, so that layers keep their numbers?
+ * @job: job
+ * @err: reason
+ *
+ * To be asked before layers are looked up for what changes the chain; only messages start
+ * jobs, and the caller keeps other messages away. Blocks for the moment that a job that is
+ * over takes to say so. Return: 0; -EBUSY.
+ */
+int q2_job_ready(struct q2_job *job, struct q2_err *err);
 
 /**
  * q2_job_start() - begin
@@ -132,10 +164,11 @@ void q2_job_exit(struct q2_job *job);
  * @suspended: no request is in flight, nor will be until the disk is resumed
  * @err: reason of a refusal
  *
- * Runs when the disk does. The layers it writes become writable here, and a base that is
- * too short grows, for which the disk must be suspended. Blocks.
+ * q2_job_ready() has said 0, and the caller keeps other messages away. Runs when the disk
+ * does. The layers it writes become writable here, and a base that is too short grows, for
+ * which the disk must be suspended. Blocks.
  *
- * Return: 0; -EBUSY another job runs, or others use what it would write; -EINVAL no such
+ * Return: 0; -EBUSY others use what it would write; -EINVAL no such
  * range, or a name too many or too few; -EAGAIN it must be suspended; as
  * q2_shared_make_writable() and q2_merge_begin().
  */
@@ -145,7 +178,7 @@ int q2_job_start(struct q2_job *job, const struct q2_job_params *params, bool su
 /* Is one running, or about to? Any context. */
 bool q2_job_running(const struct q2_job *job);
 
-/* Ask it to end. Return: 0; -ENOENT none runs. */
+/* Ask it to end; if the disk is suspended, when it is resumed. Return: 0; -ENOENT none runs. */
 int q2_job_cancel(struct q2_job *job);
 
 /* KiB a second at most; 0: no limit. Return: 0; -ENOENT none runs. */
@@ -174,8 +207,14 @@ const char *q2_job_state_name(enum q2_job_state state);
  */
 int q2_job_checkpoint(struct q2_job *job, int ret);
 
+/* Inside a step: does somebody wait for the job to stop or to end? */
+bool q2_job_disturbed(struct q2_job *job);
+
 /* Inside a long step: is it time to end it, for the job's sake or for guests'? */
 bool q2_job_awaited(struct q2_job *job);
+
+/* The same for a scan, which ends after a while in any case; @job: &struct q2_job. */
+bool q2_job_scan_is_long(void *job);
 
 /* Guest bytes up to @pos of @m are behind the job. */
 void q2_job_progress(struct q2_job *job, const struct q2_merge *m, u64 pos);

@@ -53,11 +53,11 @@ int q2_stream_start(struct q2_job *job, bool suspended, struct q2_err *err)
 static int step(struct q2_job *job, struct q2_merge *m, u64 pos, u64 *done)
 {
 	struct q2_disk *disk = job->disk;
-	u64 unit = disk->range_unit, most = m->piece ? m->piece : Q2_MERGE_BYTES;
+	u64 most = m->piece ? m->piece : Q2_MERGE_BYTES;
 	struct q2_range range;
 	int ret;
 
-	q2_range_lock(&disk->ranges, &range, round_down(pos, unit), round_up(pos + most, unit));
+	q2_range_lock(&disk->ranges, &range, pos, pos + most);
 	ret = q2_merge_step(m, pos, most, done);
 	q2_range_unlock(&disk->ranges, &range);
 	return ret;
@@ -102,7 +102,7 @@ static int fill_top(struct q2_job *job, struct q2_merge *m)
 		if (!ret)
 			ret = q2_merge_idle(m, pos, &len);
 		pos += ret ? 0 : len;
-		if (!ret && pos < m->size) {
+		if (!ret && pos < m->size && !(len && q2_job_scan_is_long(job))) {
 			ret = step(job, m, pos, &len);
 			pos += ret ? 0 : len;
 		}

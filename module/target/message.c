@@ -58,6 +58,9 @@ static int do_commit(const struct q2_message *msg, unsigned int argc, char **arg
 	if (argc != 3 && argc != 5)
 		return q2_err_set(err, EINVAL,
 				  "use commit <top> <base> [<name> <format>] [rate:KIB]");
+	ret = q2_job_ready(msg->job, err);
+	if (ret)
+		return ret;
 	ret = find_layer(msg, argv[1], &params.top, err);
 	if (!ret)
 		ret = find_layer(msg, argv[2], &params.base, err);
@@ -81,6 +84,9 @@ static int do_stream(const struct q2_message *msg, unsigned int argc, char **arg
 		return q2_err_set(
 			err, EINVAL,
 			"use stream <into> [<base> <name> <format>] [copy_on_read] [rate:KIB]");
+	ret = q2_job_ready(msg->job, err);
+	if (ret)
+		return ret;
 	ret = find_layer(msg, argv[1], &params.into, err);
 	if (!ret && argc == 5)
 		ret = find_layer(msg, argv[2], &params.base, err);
@@ -106,10 +112,13 @@ static int do_job(const struct q2_message *msg, unsigned int argc, char **argv, 
 /* What changes all tables at once wants the image alone. */
 static int check_alone(const struct q2_message *msg, struct q2_err *err)
 {
+	int ret;
+
 	if (!msg->suspended)
 		return q2_err_set(err, EAGAIN, "the device must be suspended for this");
-	if (q2_job_running(msg->job))
-		return q2_err_set(err, EBUSY, "a job is running; cancel it, or wait");
+	ret = q2_job_ready(msg->job, err);
+	if (ret)
+		return ret;
 	if (!msg->disk->top->img)
 		return q2_err_set(err, EOPNOTSUPP, "a raw image cannot do this");
 	return 0;

@@ -4,13 +4,23 @@
  *
  * Lock order of the module, outermost first:
  *
+ *	t->changing		a message, or a suspend or resume that waits for
+ *				it, changes the disk
+ *	a guest range		one request changes mappings there		io/range.c
+ *	layers_lock		the top is flushed, or changes			io/disk.c
+ *	img->committing		metadata goes to the disk			image/commit.c
  *	shared->opening		an image is being opened		io/share.c
+ *	shared->flushing	a raw file is being flushed			io/share.c
  *	map->fill[]		a leaf of a map is being filled		chain/map.c
- *	registry, disks_lock	lists, never held over I/O		io/share.c, io/disk.c
+ *	img->lock		metadata changes; held over metadata I/O	image/internal.h
+ *	registry, disks_lock,	lists, never held over I/O		io/share.c, io/disk.c
+ *	look_lock, devs_lock
  *	map->lock, cache->lock,	leaf locks: nothing is taken, allocated
- *	pool.lock		or waited for under them
+ *	img->words, pool.lock,	or waited for under them
+ *	ranges->lock, room->lock,
+ *	job->lock
  *
- * A device may lie on another one of this module: the first two may be held
+ * A device may lie on another one of this module: all but the last two groups may be held
  * while the lower device takes its own.
  */
 #include <linux/device-mapper.h>
@@ -32,7 +42,11 @@ struct q2_target {
 	struct q2_table table;
 	struct q2_disk *disk;
 	struct q2_job job;
-	struct dm_dev **devs; /* one a layer, base first; NULL for regular files */
+	struct mutex devs_lock;
+	/* One a layer, base first; NULL for regular files and layers that are gone; devs_lock. */
+	struct dm_dev **devs;
+	struct mutex changing; /* one message at a time, none while suspended changes */
+	bool suspended;	       /* no request is served; protected by changing */
 };
 
 /*
@@ -57,14 +71,30 @@ static void raise_event(void *arg)
 	dm_table_event(t->ti->table);
 }
 
+static void put_layer_device(struct q2_target *t, unsigned int layer)
+{
+	struct dm_dev *dev;
+
+	mutex_lock(&t->devs_lock);
+	dev = t->devs[layer];
+	t->devs[layer] = NULL;
+	mutex_unlock(&t->devs_lock);
+	if (dev)
+		dm_put_device(t->ti, dev);
+}
+
 static void put_devices(struct q2_target *t)
 {
 	unsigned int i;
 
-	for (i = 0; i < t->table.nr_layers; i++) {
-		if (t->devs[i])
-			dm_put_device(t->ti, t->devs[i]);
-	}
+	for (i = 0; i < t->table.nr_layers; i++)
+		put_layer_device(t, i);
+}
+
+/* A layer has left the chain: whoever wants its block device for something else may have it. */
+static void layer_gone(void *arg, unsigned int layer)
+{
+	put_layer_device(arg, layer);
 }
 
 /* Tell device-mapper of the block devices below: for limits, dependencies and holders. */
@@ -108,6 +138,9 @@ static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -ENOMEM;
 	}
 	t->ti = ti;
+	mutex_init(&t->devs_lock);
+	mutex_init(&t->changing);
+	t->suspended = true;
 	ret = q2_table_parse(&t->table, argc, argv, err);
 	if (ret)
 		goto free_target;
@@ -136,7 +169,11 @@ static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	params.nospace_ms = t->table.nospace * MSEC_PER_SEC;
 	params.low_water = t->table.low_water_kib << 10;
 	params.owner = dm_table_get_md(ti->table);
-	t->disk = q2_disk_open(&params, raise_event, t, err);
+	params.table = ti->table;
+	params.event = raise_event;
+	params.gone = layer_gone;
+	params.event_arg = t;
+	t->disk = q2_disk_open(&params, err);
 	if (IS_ERR(t->disk)) {
 		ret = PTR_ERR(t->disk);
 		goto free_devs;
@@ -276,7 +313,8 @@ static int q2_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 	struct q2_request *req = dm_per_bio_data(bio, sizeof(*req));
 
 	give_back(req);
-	if (*error && *error != BLK_STS_AGAIN)
+	/* The last two are tried again by whoever gets them. */
+	if (*error && *error != BLK_STS_AGAIN && *error != BLK_STS_DM_REQUEUE)
 		q2_disk_count(req->disk, Q2_COUNT_ERRORS);
 	return DM_ENDIO_DONE;
 }
@@ -285,17 +323,25 @@ static int q2_preresume(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
+	/* A message that wants the image alone has it until it has ended. */
+	mutex_lock(&t->changing);
 	q2_disk_resume(t->disk);
+	t->suspended = false;
+	mutex_unlock(&t->changing);
 	q2_job_release(&t->job);
 	return 0;
 }
 
+/*
+ * The file system on the device has not been frozen yet: what it writes back then may have to
+ * wait for room, and is waited for. Not so if device-mapper is to send requests back.
+ */
 static void q2_presuspend(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
-	/* In this order: the job may wait for a range whose holder waits for room. */
-	q2_disk_presuspend(t->disk);
+	if (dm_noflush_suspending(ti))
+		q2_room_leave(t->disk);
 	q2_job_hold(&t->job);
 }
 
@@ -303,7 +349,7 @@ static void q2_presuspend_undo(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
-	q2_disk_presuspend_undo(t->disk);
+	q2_room_return(t->disk);
 	q2_job_release(&t->job);
 }
 
@@ -311,16 +357,19 @@ static void q2_postsuspend(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
+	mutex_lock(&t->changing);
 	q2_disk_postsuspend(t->disk);
+	t->suspended = true;
+	mutex_unlock(&t->changing);
 }
 
-/* What may be done with the device now. */
+/* What may be done with the device now. Under look_lock. */
 static const char *mode_of(const struct q2_disk *disk)
 {
 	if (!disk->writable)
 		return "ro";
-	if ((disk->top->img && q2_image_mode(disk->top->img) != Q2_MODE_RW) ||
-	    (disk->dest && disk->dest->img && q2_image_mode(disk->dest->img) != Q2_MODE_RW))
+	if (q2_disk_failed(disk) || q2_shared_failed(disk->top) ||
+	    (disk->dest && q2_shared_failed(disk->dest)))
 		return "failed_ro";
 	return atomic_read(&disk->nospace) ? "out_of_space" : "rw";
 }
@@ -367,7 +416,7 @@ static unsigned int print_info(struct q2_target *t, char *result, unsigned int m
 	const char *failed;
 
 	q2_map_stats(disk->map, &map);
-	down_read(&disk->layers_lock);
+	mutex_lock(&disk->look_lock);
 	for (i = 0; i < disk->chain->nr_layers; i++) {
 		nr += !disk->chain->layers[i].gone;
 		if (!disk->chain->layers[i].img)
@@ -381,7 +430,7 @@ static unsigned int print_info(struct q2_target *t, char *result, unsigned int m
 	sz += scnprintf(result + sz, maxlen - sz, "mode=%s layers=%u size=%llu granule=%u",
 			mode_of(disk), nr, disk->chain->size >> SECTOR_SHIFT,
 			1U << (disk->chain->granule_bits - SECTOR_SHIFT));
-	up_read(&disk->layers_lock);
+	mutex_unlock(&disk->look_lock);
 	sz += scnprintf(
 		result + sz, maxlen - sz,
 		" map_bytes=%llu map_limit=%llu map_leaves=%llu map_fills=%llu map_evictions=%llu",
@@ -428,15 +477,18 @@ static int q2_message(struct dm_target *ti, unsigned int argc, char **argv, char
 		      unsigned int maxlen)
 {
 	struct q2_target *t = ti->private;
-	const struct q2_message msg = {
+	struct q2_message msg = {
 		.disk = t->disk,
 		.job = &t->job,
 		.table = &t->table,
-		.suspended = dm_suspended(ti),
 	};
 	struct q2_err err = {};
-	int ret = q2_message_do(&msg, argc, argv, &err);
+	int ret;
 
+	mutex_lock(&t->changing);
+	msg.suspended = t->suspended;
+	ret = q2_message_do(&msg, argc, argv, &err);
+	mutex_unlock(&t->changing);
 	if (ret)
 		pr_err("dm-qcow2: %s: %s\n", t->disk->name,
 		       err.text[0] ? err.text : "the message could not be served");
@@ -450,6 +502,7 @@ static int q2_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn f
 	sector_t len;
 	int ret = 0;
 
+	mutex_lock(&t->devs_lock);
 	for (i = 0; i < t->table.nr_layers && !ret; i++) {
 		if (!t->devs[i])
 			continue;
@@ -460,6 +513,7 @@ static int q2_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn f
 		len = round_down(bdev_nr_sectors(t->devs[i]->bdev), MAX_BLOCK_SECTORS);
 		ret = fn(ti, t->devs[i], 0, len, data);
 	}
+	mutex_unlock(&t->devs_lock);
 	return ret;
 }
 
@@ -514,15 +568,25 @@ static int __init q2_init(void)
 
 	if (ret)
 		return ret;
+	ret = q2_jobs_init();
+	if (ret)
+		goto exit_disk;
 	ret = dm_register_target(&qcow2_target);
 	if (ret)
-		q2_disk_exit();
+		goto exit_jobs;
+	return 0;
+
+exit_jobs:
+	q2_jobs_exit();
+exit_disk:
+	q2_disk_exit();
 	return ret;
 }
 
 static void __exit q2_exit(void)
 {
 	dm_unregister_target(&qcow2_target);
+	q2_jobs_exit();
 	q2_disk_exit();
 }
 

@@ -2,6 +2,7 @@
 /* Which layer of a chain answers, and how. */
 #include "build.h"
 #include "chain/chain.h"
+#include "chain/map.h"
 #include "disk.h"
 #include "test.h"
 
@@ -157,5 +158,67 @@ TEST(chain_with_a_broken_entry)
 	says(disk.chain, 16384, 1 << 30, 49152, 0, Q2_UNALLOCATED);
 	disk_close(&disk);
 	built_free(&low);
+	built_free(&top);
+}
+
+/* While the top is merged into @dest, each of its clusters has one owner, and the map goes by it.
+ */
+TEST(chain_owner_during_a_merge)
+{
+	struct mem_file *low = mem_file_create(90 << 10);
+	struct built top = build_image(3, 14, true, 90 << 10, 8);
+	struct mem_file *files[] = {low, top.mem};
+	static const bool raw[] = {true, false};
+	/* Clusters 1 and 4 of the top hold one subcluster each; 5, the last, is a part. */
+	static const struct {
+		u64 guest, len;
+		unsigned int owner;
+		u64 part;
+	} cases[] = {
+		{0, 16 << 10, 0, 16 << 10},	   {512, 40 << 10, 0, (16 << 10) - 512},
+		{16 << 10, 512, 1, 512},	   {20 << 10, 512, 1, 512},
+		{20 << 10, 60 << 10, 1, 12 << 10}, {32 << 10, 60 << 10, 0, 32 << 10},
+		{64 << 10, 1 << 10, 1, 1 << 10},   {80 << 10, 10 << 10, 0, 10 << 10},
+		{89 << 10, 512, 0, 512},
+	};
+	struct q2_map *map;
+	struct q2_run run;
+	struct disk disk;
+	unsigned int i;
+	u64 guest;
+
+	built_map(&top, 1, COPIED | built_data(&top, 0), 1 << 3);
+	built_map(&top, 4, COPIED | built_data(&top, 1), 1ULL << 31);
+	disk = disk_open(files, raw, 2);
+	CHECK_EQ(disk.ret, 0);
+	disk.chain->writable = true;
+	map = q2_map_create(disk.chain, Q2_MAP_MIN);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		unsigned int owner;
+		u64 part;
+
+		disk.chain->dest = Q2_NO_LAYER;
+		CHECK_EQ(q2_chain_owner(disk.chain, cases[i].guest, cases[i].len, &owner, &part),
+			 0);
+		CHECK_EQ(owner, 1);
+		CHECK_EQ(part, cases[i].len);
+		disk.chain->dest = 0;
+		CHECK_EQ(q2_chain_owner(disk.chain, cases[i].guest, cases[i].len, &owner, &part),
+			 0);
+		CHECK_EQ(owner, cases[i].owner);
+		CHECK_EQ(part, cases[i].part);
+	}
+	CHECK_EQ(q2_map_fill(map, 0), 0);
+	for (guest = 0; guest < 90 << 10; guest += 512) {
+		u64 cluster = guest >> 14;
+
+		q2_map_lookup(map, guest, 512, &run);
+		CHECK_EQ(run.kind, Q2_MAP_DATA);
+		if (run.layer == 0)
+			CHECK_EQ(run.in_place, cluster != 1 && cluster != 4);
+	}
+	q2_map_destroy(map);
+	disk_close(&disk);
+	mem_file_free(low);
 	built_free(&top);
 }

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Changes that wait for room, or for memory. */
+#include "env.h"
+#include "io/request.h"
+#include "io/room.h"
+
+/* How often one that waits for room is tried again. */
+#define ROOM_DELAY (HZ / 2)
+/* The same for memory. */
+#define MEMORY_DELAY (HZ / 50 + 1)
+
+static void end(struct q2_request *req, int error)
+{
+	struct q2_disk *disk = req->disk;
+
+	if (error == -ENOSPC)
+		pr_err_ratelimited("dm-qcow2: %s: no room for %u bytes at guest offset %llu\n",
+				   disk->name, req->bio->bi_iter.bi_size, req->guest);
+	q2_room_done(req, error);
+	q2_request_end_change(req, q2_room_status(disk, error));
+}
+
+/* One that waits for room, and all that wait for memory, go to the workers again. */
+static void look(struct work_struct *work)
+{
+	struct q2_room *room = container_of(to_delayed_work(work), struct q2_room, look);
+	struct q2_disk *disk = container_of(room, struct q2_disk, room);
+	struct q2_request *req, *next;
+	LIST_HEAD(again);
+	LIST_HEAD(over);
+	bool tried = false;
+
+	spin_lock(&room->lock);
+	list_for_each_entry_safe(req, next, &room->parked, parked) {
+		if (room->leaving || (req->starved && time_after(jiffies, req->deadline))) {
+			list_move_tail(&req->parked, &over);
+		} else if (!req->starved || !tried) {
+			tried |= req->starved;
+			list_move_tail(&req->parked, &again);
+		}
+	}
+	if (!list_empty(&room->parked))
+		queue_delayed_work(disk->wq, &room->look, ROOM_DELAY);
+	spin_unlock(&room->lock);
+	list_for_each_entry_safe(req, next, &again, parked) {
+		list_del(&req->parked);
+		queue_work(disk->change_wq, &req->work);
+	}
+	list_for_each_entry_safe(req, next, &over, parked) {
+		list_del(&req->parked);
+		end(req, req->starved ? -ENOSPC : -ENOMEM);
+	}
+}
+
+void q2_room_init(struct q2_disk *disk)
+{
+	struct q2_room *room = &disk->room;
+
+	spin_lock_init(&room->lock);
+	INIT_LIST_HEAD(&room->parked);
+	INIT_DELAYED_WORK(&room->look, look);
+}
+
+void q2_room_exit(struct q2_disk *disk)
+{
+	cancel_delayed_work_sync(&disk->room.look);
+}
+
+bool q2_room_make(struct q2_request *req)
+{
+	struct q2_disk *disk = req->disk;
+
+	if (req->deadline)
+		return false;
+	/* 0 means that there was room so far. */
+	req->deadline = (jiffies + msecs_to_jiffies(disk->nospace_ms)) | 1;
+	return !q2_disk_flush(disk);
+}
+
+/* The first one to find no room tells. Blocks for a moment. */
+static void starve(struct q2_request *req)
+{
+	struct q2_disk *disk = req->disk;
+
+	req->starved = true;
+	if (atomic_inc_return(&disk->nospace) != 1)
+		return;
+	/* No range is held: a merge may take the top away. */
+	mutex_lock(&disk->look_lock);
+	pr_warn("dm-qcow2: %s: %s: no room for new clusters; writes wait %u s for more\n",
+		disk->name, disk->top->host->file.name, disk->nospace_ms / 1000);
+	mutex_unlock(&disk->look_lock);
+	q2_disk_event(disk);
+}
+
+bool q2_room_park(struct q2_request *req, int error)
+{
+	struct q2_disk *disk = req->disk;
+	struct q2_room *room = &disk->room;
+	bool parked = false;
+
+	if (error == -ENOSPC) {
+		if (!disk->nospace_ms || time_after(jiffies, req->deadline))
+			return false;
+		if (!req->starved)
+			starve(req);
+	} else if (error != -ENOMEM) {
+		return false;
+	}
+	spin_lock(&room->lock);
+	/* Under the lock: q2_room_leave() finds every one that has been parked. */
+	if (!room->leaving) {
+		list_add_tail(&req->parked, &room->parked);
+		parked = true;
+		if (error == -ENOMEM)
+			mod_delayed_work(disk->wq, &room->look, MEMORY_DELAY);
+		else
+			queue_delayed_work(disk->wq, &room->look, ROOM_DELAY);
+	}
+	spin_unlock(&room->lock);
+	return parked;
+}
+
+void q2_room_done(struct q2_request *req, int error)
+{
+	struct q2_disk *disk = req->disk;
+	struct q2_request *other;
+
+	if (!req->starved)
+		return;
+	req->starved = false;
+	atomic_dec(&disk->nospace);
+	if (error)
+		return;
+	/* There is room again: nobody waits for the next look. */
+	for (;;) {
+		spin_lock(&disk->room.lock);
+		other = list_first_entry_or_null(&disk->room.parked, struct q2_request, parked);
+		if (other)
+			list_del(&other->parked);
+		spin_unlock(&disk->room.lock);
+		if (!other)
+			return;
+		queue_work(disk->change_wq, &other->work);
+	}
+}
+
+blk_status_t q2_room_status(struct q2_disk *disk, int error)
+{
+	if ((error == -ENOSPC || error == -ENOMEM) && READ_ONCE(disk->room.leaving))
+		return BLK_STS_DM_REQUEUE;
+	if (error == -EUCLEAN || error == -EROFS)
+		return BLK_STS_IOERR;
+	return errno_to_blk_status(error);
+}
+
+void q2_room_leave(struct q2_disk *disk)
+{
+	struct q2_room *room = &disk->room;
+
+	spin_lock(&room->lock);
+	WRITE_ONCE(room->leaving, true);
+	if (!list_empty(&room->parked))
+		mod_delayed_work(disk->wq, &room->look, 0);
+	spin_unlock(&room->lock);
+}
+
+void q2_room_return(struct q2_disk *disk)
+{
+	spin_lock(&disk->room.lock);
+	WRITE_ONCE(disk->room.leaving, false);
+	spin_unlock(&disk->room.lock);
+}
