@@ -245,14 +245,30 @@ static int ask(int type, dev_t dev, struct dm_device *device, char **text)
 /* Learn all of a device. Return: 0, or a positive errno; ENODEV: not one of ours. */
 static int learn(dev_t dev, struct dm_device *device)
 {
+	uint32_t events;
+	char *uuid;
 	int ret;
 
 	memset(device, 0, sizeof(*device));
-	ret = ask(DM_DEVICE_TABLE, dev, device, &device->table);
+	/*
+	 * The two answers are of two instants. What a job is done with leaves the table before
+	 * the status tells of its end, so the status is asked first: a table is never older than
+	 * the end that was told. It may be younger, which whoever looks again finds out.
+	 */
+	ret = ask(DM_DEVICE_STATUS, dev, device, &device->status);
+	/* An event that came in between is one that nobody was told of. */
+	events = device->events;
+	uuid = ret ? NULL : xstrdup(device->uuid);
+	if (!ret)
+		ret = ask(DM_DEVICE_TABLE, dev, device, &device->table);
+	/* Two devices, one after the other under one number: what was asked about is gone. */
+	if (!ret && strcmp(uuid, device->uuid))
+		ret = ENXIO;
 	if (!ret && !device->table && strncmp(device->uuid, UUID_PREFIX, sizeof(UUID_PREFIX) - 1))
 		ret = ENODEV;
-	if (!ret && device->table)
-		ret = ask(DM_DEVICE_STATUS, dev, device, &device->status);
+	if (!ret)
+		device->events = events;
+	free(uuid);
 	if (ret)
 		dm_device_clear(device);
 	return ret;
