@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "holders.h"
+#include "mounts.h"
 #include "say.h"
 
 #define NAMED_MOST 5
@@ -78,41 +79,39 @@ static void find_devices(struct list *list, dev_t dev)
 	free(dir);
 }
 
-/* Mount points come with blanks as \040 and the like. */
-static void unescape_octal(char *s)
-{
-	char *out = s;
+/**
+ * struct mount_search - what find_mounts() looks for
+ * @list: where it is to be told
+ * @dev: device
+ * @root: namespace in which it was found first, NULL: in none so far
+ */
+struct mount_search {
+	struct list *list;
+	dev_t dev;
+	char *root;
+};
 
-	while (*s) {
-		if (*s == '\\' && s[1] >= '0' && s[1] < '4' && s[2] && s[3]) {
-			*out++ = (s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0');
-			s += 4;
-		} else {
-			*out++ = *s++;
-		}
-	}
-	*out = '\0';
+/* One namespace is told of, our own if it is mounted there: others mostly have the same. */
+static bool look_at_mount(const struct mount_line *line, void *arg)
+{
+	struct mount_search *search = arg;
+
+	if (search->root && strcmp(search->root, line->root))
+		return true;
+	if (line->dev != search->dev)
+		return false;
+	if (!search->root)
+		search->root = xstrdup(line->root);
+	add(search->list, "mounted on %s%s", line->root, line->point);
+	return false;
 }
 
 static void find_mounts(struct list *list, dev_t dev)
 {
-	FILE *in = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, *point;
-	unsigned int major_nr, minor_nr;
-	size_t size = 0;
+	struct mount_search search = {.list = list, .dev = dev};
 
-	while (in && getline(&line, &size, in) >= 0) {
-		if (sscanf(line, "%*d %*d %u:%u %*s %ms", &major_nr, &minor_nr, &point) != 3)
-			continue;
-		if (makedev(major_nr, minor_nr) == dev) {
-			unescape_octal(point);
-			add(list, "mounted on %s", point);
-		}
-		free(point);
-	}
-	free(line);
-	if (in)
-		fclose(in);
+	mounts_each(look_at_mount, &search);
+	free(search.root);
 }
 
 static void find_swap(struct list *list, dev_t dev)
