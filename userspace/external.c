@@ -167,6 +167,7 @@ static int swap(struct taking *t)
 		t->taken = true;
 		return 0;
 	}
+	live_forward(false);
 	if (live_recover(live, live->device.sectors))
 		/* The new table may be the live one: its file has to stay. */
 		t->made = false;
@@ -186,8 +187,11 @@ static int swap_all(struct taking *t, size_t nr)
 		err = live_load(&t[i].live, t[i].params, t[i].live.device.sectors);
 	if (!err && live_interrupted())
 		err = EINTR;
-	for (i = 0; i < nr && !err; i++)
-		err = live_suspend(&t[i].live, true);
+	if (!err)
+		err = live_suspend();
+	/* All are suspended, and all have their new table: whatever happens now, all get it. */
+	if (!err)
+		live_forward(true);
 	for (i = 0; i < nr && !err; i++)
 		err = swap(&t[i]);
 	if (!err)
@@ -234,21 +238,28 @@ static void explain(struct taking *t, size_t nr, int err)
 		say("no snapshot was taken: %s", err == EINTR ? "interrupted" : strerror(err));
 }
 
-static int take_all(struct taking *t, size_t nr, const struct wish *wish)
+static int take_all(struct taking *t, size_t nr, const struct wish *wish, unsigned int seconds)
 {
+	struct live **list = xalloc(nr * sizeof(*list));
+	struct live_hold hold = {
+		.live = list, .nr = nr, .freeze = true, .seconds = seconds, .keep = -1};
 	size_t i;
-	int err;
+	int err = 0;
 
-	for (i = 0; i < nr; i++)
-		if (make_overlay(&t[i], wish))
-			return -1;
-	if (live_hold())
-		return -1;
-	err = swap_all(t, nr);
-	live_release();
-	if (err)
-		explain(t, nr, err);
-	report(t, nr);
+	for (i = 0; i < nr && !err; i++) {
+		list[i] = &t[i].live;
+		err = make_overlay(&t[i], wish);
+	}
+	if (!err)
+		err = live_hold(&hold);
+	if (!err) {
+		err = swap_all(t, nr);
+		live_release();
+		if (err)
+			explain(t, nr, err);
+		report(t, nr);
+	}
+	free(list);
 	return err;
 }
 
@@ -267,7 +278,7 @@ static void tidy_up(struct taking *t, size_t nr)
 	free(t);
 }
 
-int external_take(const struct args *args)
+int external_take(const struct args *args, unsigned int seconds)
 {
 	struct wish wish = WISH_NOTHING;
 	char *list = wish_list(args);
@@ -287,8 +298,8 @@ int external_take(const struct args *args)
 			t[i].live = LIVE_CLOSED;
 		/* Nothing may end us with overlays that nobody wants. */
 		live_block_signals();
-		status = open_all(args, t, nr) || take_all(t, nr, &wish) ? STATUS_FAILED
-									 : STATUS_DONE;
+		status = open_all(args, t, nr) || take_all(t, nr, &wish, seconds) ? STATUS_FAILED
+										  : STATUS_DONE;
 		tidy_up(t, nr);
 		live_unblock_signals();
 	}

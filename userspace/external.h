@@ -8,11 +8,12 @@
 /**
  * external_take() - take them
  * @args: words: NAME FILE [NAME FILE]...; -o as of create
+ * @seconds: how long freezing and suspending may take
  *
  * All or none: what was done is undone if a step fails before the first device goes on.
  *
  * Return: the exit status.
  */
-int external_take(const struct args *args);
+int external_take(const struct args *args, unsigned int seconds);
 
 #endif

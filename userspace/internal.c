@@ -157,9 +157,19 @@ static int wait_until_free(const struct live *live)
 	return say_in_use(live);
 }
 
-/* Go back; the disk then has the size that it had. */
+static uint64_t size_now(void *host)
+{
+	return size_in_file(host);
+}
+
+/*
+ * Go back; the disk then has the size that it had. A table of another length can be loaded
+ * only after that, and so in the pause. It may wait for memory, and may do so: nobody has the
+ * device open, and its page cache was written when it was closed, so that no memory waits for it.
+ */
 static int apply_device(struct live *live, const char *message, const char *path)
 {
+	struct live_hold hold = LIVE_HOLD_ONE(live);
 	struct host_file *host;
 	bool opened = false, applied;
 	uint64_t sectors = live->device.sectors;
@@ -170,11 +180,14 @@ static int apply_device(struct live *live, const char *message, const char *path
 	host = host_file_open(path);
 	if (!host)
 		return -1;
-	if (live_hold()) {
+	hold.size = size_now;
+	hold.arg = host;
+	hold.keep = host->fd;
+	if (live_hold(&hold)) {
 		host_file_close(host);
 		return -1;
 	}
-	err = live_suspend(live, false);
+	err = live_suspend();
 	if (!err) {
 		/* Who opens it from now on waits, and sees the new disk. */
 		opened = live_open_count(live);
@@ -220,9 +233,10 @@ static char *build_message(const char *what, const char *tag)
 }
 
 static int change_device(const struct args *args, const char *what, const char *word,
-			 const char *tag)
+			 const char *tag, unsigned int seconds)
 {
-	struct live live;
+	struct live live, *one = &live;
+	struct live_hold hold = LIVE_HOLD_ONE(one);
 	const char *path;
 	char *message, *pause;
 	int ret = -1;
@@ -234,14 +248,16 @@ static int change_device(const struct args *args, const char *what, const char *
 	if (!live_open(word, args->verb->name, &live) && !live_writable(&live) &&
 	    !live_no_job(&live)) {
 		path = top_image(&live.device, &live.table);
+		/* Only what is kept has to be whole. */
+		hold.freeze = !strcmp(what, "create");
+		hold.seconds = hold.freeze ? seconds : 0;
 		message = build_message(what, tag);
 		if (!path)
 			ret = -1;
 		else if (!strcmp(what, "apply"))
 			ret = apply_device(&live, message, path);
 		else
-			/* Only what is kept has to be whole. */
-			ret = live_tell(&live, message, !strcmp(what, "create"));
+			ret = live_tell(&hold, message);
 		free(message);
 	}
 	if (!ret && !strcmp(what, "create")) {
@@ -264,7 +280,7 @@ static const struct action {
 	{"delete", q2_image_snapshot_delete},
 };
 
-int internal_run(const struct args *args)
+int internal_run(const struct args *args, unsigned int seconds)
 {
 	const char *what = args->word[0], *word = args->word[1];
 	size_t i;
@@ -281,7 +297,7 @@ int internal_run(const struct args *args)
 		if (args->nr != 3)
 			return usage_error(args->verb, "snapshot: %s needs an image and a TAG",
 					   what);
-		return is_attached(word) ? change_device(args, what, word, args->word[2])
+		return is_attached(word) ? change_device(args, what, word, args->word[2], seconds)
 					 : change_image(actions[i].change, word, args->word[2]);
 	}
 	return usage_error(args->verb, "snapshot: \"%s\" is none of create, apply, delete, list",

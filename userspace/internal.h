@@ -8,9 +8,10 @@
 /**
  * internal_run() - create, apply, delete or list
  * @args: words: what, NAME-or-IMAGE, TAG but for list; -J and -U for list
+ * @seconds: how long freezing and suspending a device may take
  *
  * Return: the exit status.
  */
-int internal_run(const struct args *args);
+int internal_run(const struct args *args, unsigned int seconds);
 
 #endif

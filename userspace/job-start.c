@@ -66,6 +66,7 @@ int job_start(const struct args *args, struct live *live, const char *message, s
 	      size_t nr)
 {
 	const char *rate = args_value(args, OPT_JOB_RATE);
+	struct live_hold hold = LIVE_HOLD_ONE(live);
 	uint64_t kib = 0;
 	int status = STATUS_FAILED;
 	sigset_t set, before;
@@ -80,7 +81,7 @@ int job_start(const struct args *args, struct live *live, const char *message, s
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, &before);
-	if (!live_tell(live, text, false)) {
+	if (!live_tell(&hold, text)) {
 		close(live->lock);
 		live->lock = -1;
 		if (args_has(args, 'b')) {

@@ -11,6 +11,7 @@
 
 #include "dm-task.h"
 #include "exclude.h"
+#include "guard.h"
 #include "job.h"
 #include "kmsg.h"
 #include "live.h"
@@ -21,6 +22,10 @@
 
 static sigset_t signals_before;
 static unsigned int signals_blocked;
+
+/* What is held, and its guards; NULL: nothing is. */
+static const struct live_hold *held;
+static struct guards *guards;
 
 void live_block_signals(void)
 {
@@ -85,6 +90,8 @@ void live_close(struct live *live)
 		close(live->lock);
 	table_clear(&live->table);
 	dm_device_clear(&live->device);
+	free(live->step);
+	live->step = NULL;
 	live->wake = NULL;
 	live->log = -1;
 	live->lock = -1;
@@ -107,14 +114,63 @@ int live_no_job(const struct live *live)
 		   live->device.name, job.kind, live->device.name);
 }
 
-int live_hold(void)
+/* The resume is made before the suspend, so that it can be run whatever happens. */
+static int make_wake(struct live *live)
+{
+	if (live->wake)
+		return 0;
+	live->wake = task_try_for(DM_DEVICE_RESUME, live->device.name);
+	if (!live->wake)
+		return ENOMEM;
+	if (live->device.read_only)
+		dm_task_set_ro(live->wake);
+	task_set_cookie(live->wake, &live->cookie);
+	live->waits = true;
+	return 0;
+}
+
+static struct guards *make_guards(const struct live_hold *hold)
+{
+	struct guarded *list = xalloc(hold->nr * sizeof(*list));
+	struct guards *made;
+	size_t i;
+
+	for (i = 0; i < hold->nr; i++)
+		list[i] = (struct guarded){
+			.device = &hold->live[i]->device,
+			.lock = hold->live[i]->lock,
+			.cookie = hold->live[i]->cookie,
+			.size = hold->size,
+			.arg = hold->arg,
+			.keep = hold->keep,
+		};
+	made = guards_start(list, hold->nr, hold->freeze);
+	free(list);
+	return made;
+}
+
+int live_hold(const struct live_hold *hold)
 {
 	void *reserve;
+	size_t i;
 
 	live_block_signals();
-	if (mlockall(MCL_CURRENT | MCL_FUTURE)) {
+	for (i = 0; i < hold->nr; i++) {
+		if (make_wake(hold->live[i])) {
+			live_unblock_signals();
+			return say("%s: %s", hold->live[i]->device.name, strerror(ENOMEM));
+		}
+	}
+	guards = make_guards(hold);
+	if (!guards) {
 		live_unblock_signals();
-		return say("memory cannot be locked: %s", strerror(errno));
+		return -1;
+	}
+	held = hold;
+	if (mlockall(MCL_CURRENT | MCL_FUTURE)) {
+		say("memory cannot be locked: %s", strerror(errno));
+		live_release();
+		return -1;
 	}
 	/* What is freed now stays ours, in memory. */
 	mallopt(M_TRIM_THRESHOLD, 2 * RESERVE);
@@ -128,6 +184,9 @@ int live_hold(void)
 
 void live_release(void)
 {
+	guards_end(guards);
+	guards = NULL;
+	held = NULL;
 	prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0);
 	munlockall();
 	live_unblock_signals();
@@ -145,7 +204,7 @@ bool live_interrupted(void)
 static int note(struct live *live, const char *step, int err)
 {
 	if (err && !live->step) {
-		live->step = step;
+		live->step = xstrdup(step);
 		live->err = err;
 	}
 	return err;
@@ -182,42 +241,39 @@ int live_clear(struct live *live)
 	return note(live, "forgetting the new table", err);
 }
 
-/* The resume is made before the suspend, so that it can be run whatever happens. */
-static int make_wake(struct live *live)
+int live_suspend(void)
 {
-	if (live->wake)
-		return 0;
-	live->wake = task_try_for(DM_DEVICE_RESUME, live->device.name);
-	if (!live->wake)
-		return ENOMEM;
-	if (live->device.read_only)
-		dm_task_set_ro(live->wake);
-	task_set_cookie(live->wake, &live->cookie);
-	live->waits = true;
-	return 0;
-}
+	struct guard_trouble trouble;
+	unsigned int ms = held->seconds * 1000;
+	struct timespec since;
+	size_t i;
+	int err;
 
-static int suspend_now(const struct live *live, bool freeze)
-{
-	struct dm_task *task = task_try_for(DM_DEVICE_SUSPEND, live->device.name);
-
-	if (task && !freeze && !dm_task_skip_lockfs(task)) {
-		dm_task_destroy(task);
-		task = NULL;
+	for (i = 0; i < held->nr; i++) {
+		err = note(held->live[i], "suspending", make_wake(held->live[i]));
+		if (err)
+			return err;
 	}
-	return run_and_destroy(task);
+	err = held->freeze ? guards_sync(guards, &trouble) : 0;
+	clock_gettime(CLOCK_MONOTONIC, &since);
+	if (!err && held->freeze)
+		err = guards_freeze(guards, ms, &trouble);
+	if (!err) {
+		err = guards_suspend(guards, ms, &trouble);
+		for (i = 0; i < held->nr; i++)
+			held->live[i]->suspended = guards_suspended(guards, i);
+	}
+	for (i = 0; i < held->nr; i++)
+		held->live[i]->since = since;
+	if (!err || err == EINTR)
+		return err;
+	held->live[trouble.device]->limit = held->seconds;
+	return note(held->live[trouble.device], trouble.step, err);
 }
 
-int live_suspend(struct live *live, bool freeze)
+void live_forward(bool on)
 {
-	int err = make_wake(live);
-
-	clock_gettime(CLOCK_MONOTONIC, &live->since);
-	if (!err)
-		err = suspend_now(live, freeze);
-	if (!err)
-		live->suspended = true;
-	return note(live, "suspending", err);
+	guards_forward(guards, on);
 }
 
 int live_message(struct live *live, const char *text)
@@ -258,8 +314,8 @@ int live_resume(struct live *live)
 	if (!err) {
 		live->suspended = false;
 		live->loaded = false;
-		live->pause_us = (now.tv_sec - live->since.tv_sec) * 1000000ULL +
-				 (now.tv_nsec - live->since.tv_nsec) / 1000;
+		live->pause_us += (now.tv_sec - live->since.tv_sec) * 1000000ULL +
+				  (now.tv_nsec - live->since.tv_nsec) / 1000;
 	}
 	dm_task_destroy(live->wake);
 	live->wake = NULL;
@@ -284,7 +340,10 @@ int live_explain(struct live *live)
 	char *reason = kmsg_reason(live->log, device, DM_TARGET);
 
 	live->log = -1;
-	if (reason)
+	if (live->step && live->err == ETIMEDOUT)
+		say("%s: %s took longer than %u s; nothing has changed", live->device.name,
+		    live->step, live->limit);
+	else if (reason)
 		say("%s: the kernel refused it: %s", live->device.name, reason);
 	else if (live->step)
 		say("%s: %s failed: %s", live->device.name, live->step, strerror(live->err));
@@ -302,13 +361,14 @@ char *live_pause(const struct live *live)
 			 (unsigned long long)live->pause_us % 1000 / 100);
 }
 
-int live_tell(struct live *live, const char *text, bool freeze)
+int live_tell(const struct live_hold *hold, const char *text)
 {
+	struct live *live = hold->live[0];
 	int err;
 
-	if (live_hold())
+	if (live_hold(hold))
 		return -1;
-	err = live_suspend(live, freeze);
+	err = live_suspend();
 	if (!err)
 		err = live_message(live, text);
 	/* Whatever came of it, the device goes on. */
@@ -318,5 +378,7 @@ int live_tell(struct live *live, const char *text, bool freeze)
 	}
 	live_release();
 	live_settle(live);
+	if (err == EINTR && !live->step)
+		return say("%s: interrupted; nothing has changed", live->device.name);
 	return err ? live_explain(live) : 0;
 }

@@ -4,7 +4,8 @@
  * another table, resume.
  *
  * Does: keep other runs of qcowctl away, keep memory and signals from getting in the
- * way while a device is suspended, measure the pause, and keep what the kernel said.
+ * way while a device is suspended, see to it that it goes on even if the program is killed
+ * (guard.h), measure the pause, and keep what the kernel said.
  * Does not: print anything between live_hold() and live_release(), since the terminal
  * may need what is suspended.
  */
@@ -24,8 +25,9 @@ struct dm_task;
  * @table: its table, taken apart
  * @lock: what keeps others away
  * @log: the kernel's log from then on
- * @step: what has failed, NULL: nothing
+ * @step: what has failed, NULL: nothing; to be freed
  * @err: its errno
+ * @limit: seconds, what ETIMEDOUT means
  * @loaded: there is a second table of ours
  * @suspended: suspended by us
  * @wake: the resume to come, made beforehand: it must not fail for want of memory
@@ -39,8 +41,9 @@ struct live {
 	struct table table;
 	int lock;
 	int log;
-	const char *step;
+	char *step;
 	int err;
+	unsigned int limit;
 	bool loaded;
 	bool suspended;
 	struct dm_task *wake;
@@ -72,12 +75,45 @@ void live_close(struct live *live);
 int live_writable(const struct live *live);
 int live_no_job(const struct live *live);
 
+/* How long freezing and suspending may take if nobody says otherwise, seconds. */
+#define LIVE_SECONDS 20
+
+/**
+ * struct live_hold - what is going to be held
+ * @live: devices
+ * @nr: how many
+ * @freeze: file systems on them are frozen, so that they are clean in what is taken
+ * @seconds: how long that and suspending may take; 0: as long as it does
+ * @size: see &struct guarded; for a single device
+ * @arg: its argument
+ * @keep: a file that it reads
+ */
+struct live_hold {
+	struct live **live;
+	size_t nr;
+	bool freeze;
+	unsigned int seconds;
+	uint64_t (*size)(void *arg);
+	void *arg;
+	int keep;
+};
+
+/* A single device, which is not frozen, suspended for as long as that takes. */
+#define LIVE_HOLD_ONE(one)                          \
+	{                                           \
+		.live = &(one), .nr = 1, .keep = -1 \
+	}
+
 /**
  * live_hold() - from here on nothing may be in the way
+ * @hold: what is going to be held; stays there until live_release()
  *
- * Signals wait, memory is there for good. Return: 0, or -1 after having said why not.
+ * Signals wait, memory is there for good, and guards stand by. Return: 0, or -1 after having
+ * said why not.
  */
-int live_hold(void);
+int live_hold(const struct live_hold *hold);
+
+/* File systems that were frozen go on, too. */
 void live_release(void);
 
 /* Signals wait, in live_hold() and around it; may be nested. */
@@ -98,8 +134,20 @@ int live_load(struct live *live, const char *params, uint64_t sectors);
 /* Forget a table that is loaded. */
 int live_clear(struct live *live);
 
-/* @freeze: freeze a file system that is mounted. */
-int live_suspend(struct live *live, bool freeze);
+/**
+ * live_suspend() - suspend all devices that are held
+ *
+ * What there is to be written is written before the pause. Then all file systems are frozen, at
+ * once, and then all devices suspended, at once. If one cannot be, or if a signal comes that
+ * would end the program, those that were suspended are to be resumed by the caller.
+ *
+ * Return: as of all steps; EINTR is noted nowhere.
+ */
+int live_suspend(void);
+
+/* Of all that are held: tables that are loaded go live from now on, even if we die; or none does.
+ */
+void live_forward(bool on);
 
 /* Say something to the target. */
 int live_message(struct live *live, const char *text);
@@ -124,12 +172,11 @@ char *live_pause(const struct live *live);
 
 /**
  * live_tell() - suspend, say something to the target, resume
- * @live: device
+ * @hold: a single device
  * @text: message
- * @freeze: as for live_suspend()
  *
  * Return: 0, or -1 after having said why not.
  */
-int live_tell(struct live *live, const char *text, bool freeze);
+int live_tell(const struct live_hold *hold, const char *text);
 
 #endif

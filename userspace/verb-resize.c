@@ -80,29 +80,52 @@ static int resize(const struct args *args, struct walk *walk)
 	return ret;
 }
 
-/* Suspend, let the image grow, load a table that is as long, resume. */
-static int grow(struct live *live, u64 sectors)
+/* In the pause: the image grows. The device goes on as long as it was. */
+static int grow_image(struct live *live, u64 sectors, bool *grown)
 {
 	char *message = xasprintf("resize %llu", sectors);
+	int err = live_suspend();
+
+	if (!err)
+		err = live_message(live, message);
+	*grown = !err;
+	if (live_resume(live)) {
+		live_recover(live, live->device.sectors);
+		err = live->err;
+	}
+	free(message);
+	return err;
+}
+
+/*
+ * The kernel takes no table that is longer than the image, and loading one in the pause may
+ * wait for memory that can only be had by writing to the device. So the image grows in
+ * one pause, then a longer table is loaded while the device is in use, and goes live in
+ * a second pause.
+ */
+static int grow(struct live *live, u64 sectors)
+{
+	struct live_hold hold = LIVE_HOLD_ONE(live);
 	bool grown;
 	int err;
 
-	if (live_hold()) {
-		free(message);
+	if (live_hold(&hold))
 		return -1;
-	}
-	err = live_suspend(live, false);
-	if (!err)
-		err = live_message(live, message);
-	grown = !err;
+	err = grow_image(live, sectors, &grown);
 	if (!err)
 		err = live_load(live, live->device.table, sectors);
+	if (!err)
+		err = live_suspend();
+	if (err)
+		live_clear(live);
+	else
+		live_forward(true);
 	if (live_resume(live)) {
+		live_forward(false);
 		live_recover(live, sectors);
 		err = live->err;
 	}
 	live_release();
-	free(message);
 	if (!err)
 		return 0;
 	live_explain(live);

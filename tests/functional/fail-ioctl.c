@@ -17,29 +17,28 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/dm-ioctl.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PROCESSES_MOST 64
-
-/* A process that is followed; @pid 0: a free place. */
-static struct process {
-	pid_t pid;
-	bool inside;
-	bool failing;
-} processes[PROCESSES_MOST];
-
-static enum { FAIL, KILL, WAIT } mode = FAIL;
+static enum {
+	FAIL,
+	KILL,
+	WAIT
+} mode = FAIL;
 static long nr, seen;
 static pid_t command;
 
@@ -76,90 +75,65 @@ static void die(const char *what)
 	exit(121);
 }
 
-static struct process *find(pid_t pid)
+/* Only ioctls stop a process: emulation is slow enough. */
+static void stop_at_ioctls(void)
 {
-	struct process *p, *place = NULL;
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
 
-	for (p = processes; p < processes + PROCESSES_MOST; p++) {
-		if (p->pid == pid)
-			return p;
-		if (!p->pid && !place)
-			place = p;
-	}
-	if (!place) {
-		fprintf(stderr, "fail-ioctl: more than %d processes\n", PROCESSES_MOST);
-		exit(121);
-	}
-	memset(place, 0, sizeof(*place));
-	place->pid = pid;
-	return place;
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		die("PR_SET_SECCOMP");
 }
 
-/* The kernel shall not see it. */
-static void skip(struct process *p, struct user_regs_struct *regs)
-{
-	p->failing = true;
-	regs->orig_rax = -1;
-	ptrace(PTRACE_SETREGS, p->pid, NULL, regs);
-}
-
-static void enter(struct process *p, struct user_regs_struct *regs)
-{
-	if (mode == WAIT) {
-		if (is_question(regs->rsi) && !(++seen % 2))
-			usleep(nr * 1000);
-		return;
-	}
-	if (!name_of(regs->rsi) || ++seen != nr)
-		return;
-	fprintf(stderr, "fail-ioctl: %s\n", name_of(regs->rsi));
-	if (mode == KILL)
-		kill(command, SIGKILL);
-	else
-		skip(p, regs);
-}
-
-static void at_system_call(struct process *p)
+static void at_ioctl(pid_t pid)
 {
 	struct user_regs_struct regs;
 
-	p->inside = !p->inside;
 	/* One that was killed meanwhile has none any more. */
-	if (ptrace(PTRACE_GETREGS, p->pid, NULL, &regs))
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
 		return;
-	if (p->inside && regs.orig_rax == SYS_ioctl) {
-		enter(p, &regs);
-	} else if (!p->inside && p->failing) {
-		p->failing = false;
-		regs.rax = -EIO;
-		ptrace(PTRACE_SETREGS, p->pid, NULL, &regs);
+	if (mode == WAIT) {
+		if (is_question(regs.rsi) && !(++seen % 2))
+			usleep(nr * 1000);
+		return;
 	}
+	if (!name_of(regs.rsi) || ++seen != nr)
+		return;
+	fprintf(stderr, "fail-ioctl: %s\n", name_of(regs.rsi));
+	if (mode == KILL) {
+		kill(command, SIGKILL);
+		return;
+	}
+	/* No such call: the kernel does nothing, and returns what is there. */
+	regs.orig_rax = -1;
+	regs.rax = -EIO;
+	ptrace(PTRACE_SETREGS, pid, NULL, &regs);
 }
 
 /* Follow them all. Return: how the command ended. */
 static int follow(void)
 {
 	int status, how = 0, stop;
-	struct process *p;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, __WALL)) > 0) {
-		p = find(pid);
 		if (!WIFSTOPPED(status)) {
 			if (pid == command)
 				how = status;
-			p->pid = 0;
 			continue;
 		}
 		stop = WSTOPSIG(status);
-		if (stop == (SIGTRAP | 0x80)) {
-			at_system_call(p);
+		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8))
+			at_ioctl(pid);
+		/* exec, a new process and its start report themselves so. */
+		if (stop == SIGTRAP || stop == SIGSTOP)
 			stop = 0;
-		} else if (stop == SIGTRAP || stop == SIGSTOP) {
-			/* exec, a new process and its start report themselves so. */
-			stop = 0;
-		}
-		ptrace(PTRACE_SYSCALL, pid, NULL, (void *)(long)stop);
+		ptrace(PTRACE_CONT, pid, NULL, (void *)(long)stop);
 	}
 	return how;
 }
@@ -183,15 +157,16 @@ int main(int argc, char **argv)
 	if (!command) {
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		raise(SIGSTOP);
+		stop_at_ioctls();
 		execvp(argv[2], argv + 2);
 		die(argv[2]);
 	}
 	if (command < 0 || waitpid(command, &status, 0) < 0)
 		die("fork");
 	if (ptrace(PTRACE_SETOPTIONS, command, NULL,
-		   PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK |
+		   PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK |
 			   PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE) ||
-	    ptrace(PTRACE_SYSCALL, command, NULL, NULL))
+	    ptrace(PTRACE_CONT, command, NULL, NULL))
 		die("ptrace");
 	status = follow();
 	if (mode != WAIT && seen < nr)

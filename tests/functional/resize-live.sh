@@ -54,7 +54,7 @@ for ((n = 1; ; n++)); do
 	((rc != 120)) || break
 	want "status" 1 $rc
 done
-want steps 5 $n
+want steps 7 $n
 want size $((32 << 20)) "$(size)"
 truncate -s 32M "$T/model"
 same_as disk "$T/model"

@@ -55,6 +55,10 @@ status 2 qcowctl list -o NAME,NONSENSE
 status 2 qcowctl snapshot a
 status 2 qcowctl snapshot a b c
 status 2 qcowctl snapshot -J a b
+for seconds in 0 3601 -1 1x ''; do
+	status 2 qcowctl snapshot --timeout "$seconds" a b
+done
+status 2 qcowctl snapshot --internal --timeout 3 delete a b
 status 2 qcowctl snapshot -o cluster_size=3 a b
 status 2 qcowctl snapshot -o size=1M a b
 status 2 qcowctl snapshot --internal -o cluster_size=64k create a b
