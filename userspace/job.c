@@ -131,10 +131,11 @@ struct json_object *job_json(const struct job *job)
 	return object;
 }
 
-int job_tell(const struct dm_device *device, const char *what)
+/* Return: 0 or a positive errno; *reason is what the kernel said, or NULL. */
+static int tell(const struct dm_device *device, const char *what, char **reason)
 {
 	struct dm_task *task = task_for(DM_DEVICE_TARGET_MSG, device->name);
-	char *text = xasprintf("job %s", what), *number, *reason;
+	char *text = xasprintf("job %s", what), *number;
 	int log = kmsg_listen(), err = ENOMEM;
 
 	if (dm_task_set_sector(task, 0) && dm_task_set_message(task, text))
@@ -142,14 +143,38 @@ int job_tell(const struct dm_device *device, const char *what)
 	dm_task_destroy(task);
 	free(text);
 	number = xasprintf("%u:%u", device->major, device->minor);
-	reason = kmsg_reason(log, number, DM_TARGET);
+	*reason = kmsg_reason(log, number, DM_TARGET);
 	free(number);
+	return err;
+}
+
+static int judge_tell(const struct dm_device *device, int err, char *reason)
+{
 	if (err && reason)
 		say("%s: the kernel refused it: %s", device->name, reason);
 	else if (err)
 		say("%s: the message failed: %s", device->name, strerror(err));
 	free(reason);
 	return err ? -1 : 0;
+}
+
+int job_tell(const struct dm_device *device, const char *what)
+{
+	char *reason;
+	int err = tell(device, what, &reason);
+
+	return judge_tell(device, err, reason);
+}
+
+int job_cancel(struct dm_device *device, struct job *job)
+{
+	char *reason;
+	int err = tell(device, "cancel", &reason);
+
+	/* Since it was looked at it may have ended by itself. */
+	if (err && !dm_device_again(device) && job_parse(device->status, job) && !job_is_on(job))
+		err = 0;
+	return judge_tell(device, err, reason);
 }
 
 /* Sleep, unless a signal of @set comes. Return: whether one did. */
@@ -220,7 +245,7 @@ static int watch(struct dm_device *device, const sigset_t *set, struct job *job)
 		if (sleep_or_signal(set, ms)) {
 			progress_hide();
 			/* The second time: let it go its way. */
-			if (cancelled || job_tell(device, "cancel"))
+			if (cancelled || job_cancel(device, job))
 				return say("%s: the %s job goes on in the kernel", device->name,
 					   job->kind);
 			cancelled = true;

@@ -65,6 +65,15 @@ int job_wait(struct dm_device *device, bool cancels, struct job *job);
  * why not. */
 int job_tell(const struct dm_device *device, const char *what);
 
+/**
+ * job_cancel() - tell the job on a device to end before its time
+ * @device: device; may be learned anew
+ * @job: the job; likewise
+ *
+ * It is no failure if it has ended by itself meanwhile. Return: 0, or -1 after having said why not.
+ */
+int job_cancel(struct dm_device *device, struct job *job);
+
 /* "10M" of an option, per second, as the kernel wants it: KiB. Return: 0, or -1, silent. */
 int job_parse_rate(const char *text, uint64_t *kib);
 

@@ -56,7 +56,7 @@ static int cancel(struct dm_device *device, struct job *job)
 
 	if (!job_is_on(job))
 		return say_idle(device);
-	if (job_tell(device, "cancel"))
+	if (job_cancel(device, job))
 		return STATUS_FAILED;
 	/* Its end is close; nothing goes on when this returns. */
 	while (job_is_on(job)) {

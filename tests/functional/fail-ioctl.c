@@ -6,7 +6,7 @@
  * fail-ioctl -k N COMMAND [ARG...]: let SIGKILL end COMMAND right before that ioctl.
  *
  * fail-ioctl -w MS COMMAND [ARG...]: let MS milliseconds go by before every second
- * question for the table or the status of a mapped device.
+ * question for the table or the status of a mapped device; says so first.
  *
  * Counted are suspend and resume, loading and clearing a table, messages to a target,
  * freezing and thawing, whether COMMAND does it or a process that it made: with -k it is
@@ -98,8 +98,10 @@ static void at_ioctl(pid_t pid)
 	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs))
 		return;
 	if (mode == WAIT) {
-		if (is_question(regs.rsi) && !(++seen % 2))
+		if (is_question(regs.rsi) && !(++seen % 2)) {
+			fprintf(stderr, "fail-ioctl: waits\n");
 			usleep(nr * 1000);
+		}
 		return;
 	}
 	if (!name_of(regs.rsi) || ++seen != nr)
