@@ -10,6 +10,7 @@
 
 #include "beneath.h"
 #include "dm.h"
+#include "mounts.h"
 #include "say.h"
 #include "table.h"
 
@@ -149,7 +150,7 @@ static bool file_on(const char *path, dev_t dev, unsigned int depth)
 		return device_on(st.st_dev, dev, depth);
 	source = mount_source(path);
 	if (!stat(source, &from) && S_ISBLK(from.st_mode))
-		found = device_on(from.st_rdev, dev, depth);
+		found = device_on(from.st_rdev, dev, depth) || mounts_same_btrfs(from.st_rdev, dev);
 	free(source);
 	return found;
 }

@@ -202,8 +202,7 @@ static void add_above(struct search *search, dev_t dev, size_t of, unsigned int 
 
 /* -- the search -------------------------------------------------------------------------------- */
 
-/* Are both members of one btrfs? */
-static bool btrfs_has_both(dev_t a, dev_t b)
+bool mounts_same_btrfs(dev_t a, dev_t b)
 {
 	DIR *all = opendir("/sys/fs/btrfs"), *d;
 	struct dirent *fs, *entry;
@@ -321,7 +320,7 @@ static bool look_at(const struct mount_line *line, void *arg)
 		const struct above *above = &search->above[i];
 
 		if (above->dev != dev &&
-		    (strcmp(line->type, "btrfs") || !btrfs_has_both(above->dev, dev)))
+		    (strcmp(line->type, "btrfs") || !mounts_same_btrfs(above->dev, dev)))
 			continue;
 		m = find_or_add(search, line, above->of);
 		m->on[above->of] |= above->is;

@@ -64,4 +64,7 @@ struct mounted {
 size_t mounts_find(const dev_t *dev, size_t nr, struct mounted **list);
 void mounts_free(struct mounted *list, size_t nr);
 
+/* Are both devices members of one btrfs? */
+bool mounts_same_btrfs(dev_t a, dev_t b);
+
 #endif

@@ -179,6 +179,8 @@ mkfs.btrfs -q -f -m raid1 -d raid0 /dev/mapper/b /dev/mapper/c
 mount /dev/mapper/c "$mnt"
 dd if=/dev/urandom of="$mnt/file" bs=1M count=8 status=none
 sum=$(sha256sum <"$mnt/file")
+if qcowctl snapshot b "$mnt/new" 2>"$T/said"; then fail "an overlay on the device itself"; fi
+grep -q 'would lie on b itself' "$T/said" || fail "it says: $(<"$T/said")"
 qcowctl snapshot b "$T/b1" c "$T/c1"
 thawed "$mnt"
 umount "$mnt"
