@@ -117,7 +117,7 @@ cat "$T/out" "$T/said"
 ((RC)) || fail "the signal was lost"
 active a b
 thawed "$mnt"
-wait $writer
+wait "$writer"
 dmsetup resume journal
 thawed "$mnt-2"
 [[ ! -e $T/a2 && ! -e $T/b2 ]] || fail "overlays are left"
