@@ -44,7 +44,6 @@ done
 mkfs.ext4 -q /dev/mapper/b
 mount /dev/mapper/b "$mnt"
 "$BIN/churn" /dev/mapper/a "$T/model" 3 20 2
-taken=0
 for ((n = 1; ; n++)); do
 	"$BIN/stamp" $n 65536 >"$mnt/$n"
 	killed $n qcowctl snapshot a "$T/a-$n" b "$T/b-$n"
