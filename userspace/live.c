@@ -317,7 +317,9 @@ int live_resume(struct live *live)
 		live->pause_us += (now.tv_sec - live->since.tv_sec) * 1000000ULL +
 				  (now.tv_nsec - live->since.tv_nsec) / 1000;
 	}
-	dm_task_destroy(live->wake);
+	/* There is none if a second try found no memory for it. */
+	if (live->wake)
+		dm_task_destroy(live->wake);
 	live->wake = NULL;
 	return note(live, "resuming", err);
 }
