@@ -16,7 +16,7 @@ CORE_CFLAGS := -std=gnu11 $(WARNINGS) -Iuserspace/env -Imodule -D_GNU_SOURCE \
 	-DQ2_VERSION='"$(VERSION)"' -pthread
 CORE_SRC := $(wildcard module/format/*.c module/image/*.c module/chain/*.c)
 
-.PHONY: all tool module dkms-source install install-tool check check-debug demo bench clean lint
+.PHONY: all tool module dkms-source install install-tool check check-debug check-long demo bench clean lint
 all: tool
 	@if [ -d "$(KDIR)" ]; then $(MAKE) module; \
 	else echo "no kernel headers at $(KDIR): the module was not built (make module KDIR=...)"; fi
@@ -43,6 +43,10 @@ check:
 # The functional tests on a kernel with KASAN, lockdep and kmemleak, which is built for it.
 check-debug:
 	tests/check --kernel debug 'functional/*'
+
+# What goes on for longer than check: the live history for hours, jobs, chains, fuzzing and stress.
+check-long:
+	tests/check-long
 
 bench:
 	tests/bench/run

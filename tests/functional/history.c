@@ -1,381 +1,522 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * history write LOG SEED DEVICE...: writers and readers on several devices, until SIGTERM.
+ * history LOG SEED DEVICE...: writers and readers on several devices, a, b and so on, until
+ * standard input ends or says so.
  *
- * Each writer has ranges of its own on every device and does one thing at a time, on any of
- * them: it writes sectors that say who wrote them, where, and as the how manyth thing, with
- * a checksum, or makes a range zero. What it is about to do it notes in LOG.WRITER first.
+ * Each writer owns sectors of every device and does one thing at a time, on any of them: it
+ * writes sectors that say who wrote them, where, and as the how manyth thing, with a checksum;
+ * makes them zero, discards them, or flushes. What it is about to do it notes in LOG.WRITER
+ * first, and then how that went; history-check judges by it. Some of it is done by tasks that
+ * may write no file, are another user's, or are killed in the middle.
  * Readers see that each sector holds what was written last, or what is just being written.
  *
- * history check LOG final|instant IMAGE...: raw images of the devices in the same order, "-"
- * for one that is not looked at. Is there, for each writer, a point in what it did, so that
- * the images show all before it and nothing behind it, but for the one thing that may have
- * been under way? "final": the point is the end.
+ * Standard input takes lines, and each is answered with a line when it has come into force:
+ *	fails a		requests to the device may fail
+ *	works a		they may not, which is so in the beginning
+ *	away a		the device is closed
+ *	back a		it is opened again: what was flushed is there, all else may be or not
+ *	end
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#define SECTOR 512
-#define DEVICES 4
-#define WRITERS 3
+#include "history.h"
+
 #define READERS 2
-#define SECTORS (8 << 11) /* of a device that are used: 8 MiB */
-#define RANGE 128	  /* sectors that have one writer */
-#define MOST 64		  /* sectors of one thing to do */
-#define PAUSE 8000	  /* microseconds between two of them */
+#define MOST 64	   /* sectors of one thing to do */
+#define HOT 32	   /* sectors of the place where all meet */
+#define STAY 60	   /* things that are done before they meet elsewhere */
+#define PAUSE 8000 /* microseconds between two things of one */
+#define NOBODY 65534
 
-struct thing {
-	uint32_t device;
-	uint32_t sector;
-	uint32_t nr;
-	uint32_t zero;
+struct device {
+	const char *name;
+	int fd, buffered;
+	/* Held for reading by who uses the device. */
+	pthread_rwlock_t lock;
+	atomic_bool away, fails;
+	_Atomic uint32_t lost; /* how often */
+	/* The last thing that was begun there, that has ended there, that is flushed; the last
+	 * zeroing. */
+	_Atomic uint64_t begun[SECTORS], ended[SECTORS], flushed[SECTORS], zeroed[SECTORS];
 };
 
-struct stamp {
-	uint64_t writer, number, device, sector;
-	uint64_t fill[59];
-	uint64_t sum;
+struct writer {
+	uint32_t me;
+	int log;
+	uint64_t number, state;
+	_Atomic uint32_t lost[DEVICES]; /* what it has noted */
+	struct stamp *buf;
+	uint64_t *before; /* what had ended when a flush began */
 };
 
-_Static_assert(sizeof(struct stamp) == SECTOR, "a stamp is a sector");
+static atomic_bool over;
+static uint32_t nr_devices;
+static struct device devices[DEVICES];
+static struct writer writers[WRITERS];
+static const char *log_name;
+static uint64_t seed;
+static bool no_fua, no_discards, no_tasks;
+static _Atomic uint64_t things, failures, reads;
+static pthread_mutex_t flushing = PTHREAD_MUTEX_INITIALIZER;
 
-static void die(const char *what)
+static void *memory(size_t size)
 {
-	fprintf(stderr, "history: %s: %s\n", what, strerror(errno));
-	exit(1);
+	void *p;
+
+	if (posix_memalign(&p, 4096, size))
+		die("memory");
+	return p;
 }
 
-static uint64_t next(uint64_t *state)
+static bool enter(struct device *d)
 {
-	uint64_t z = (*state += 0x9e3779b97f4a7c15ULL);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
+	if (d->away)
+		return false;
+	pthread_rwlock_rdlock(&d->lock);
+	if (!d->away)
+		return true;
+	pthread_rwlock_unlock(&d->lock);
+	return false;
 }
 
-static uint32_t writer_of(uint32_t sector)
+/* Half of all is done where the others are, too. */
+static void choose_place(uint64_t *state, uint32_t *device, uint32_t *sector)
 {
-	return sector / RANGE % WRITERS;
-}
+	uint64_t hot = seed + things / STAY;
 
-static void make_stamp(struct stamp *s, uint32_t writer, uint64_t number, uint32_t device,
-		       uint32_t sector)
-{
-	uint64_t state = number << 32 ^ sector << 8 ^ device << 4 ^ writer;
-	unsigned int i;
-
-	*s = (struct stamp){writer + 1, number, device, sector, {0}, 0};
-	for (i = 0; i < 59; i++)
-		s->fill[i] = next(&state);
-	s->sum = next(&state);
-}
-
-/* The number of the thing that wrote the sector, 0 if it is zero. */
-static uint64_t number_in(const struct stamp *s, uint32_t device, uint32_t sector)
-{
-	static const char zeroes[SECTOR];
-	struct stamp right;
-
-	if (!memcmp(s, zeroes, SECTOR))
-		return 0;
-	make_stamp(&right, writer_of(sector), s->number, device, sector);
-	if (memcmp(s, &right, SECTOR)) {
-		fprintf(stderr,
-			"history: device %u sector %u holds what was never written there: writer %llu number %llu device %llu sector %llu\n",
-			device, sector, (unsigned long long)s->writer - 1,
-			(unsigned long long)s->number, (unsigned long long)s->device,
-			(unsigned long long)s->sector);
-		exit(1);
-	}
-	return s->number;
+	*device = next(state) % nr_devices;
+	*sector = next(state) % SECTORS;
+	if (!(next(state) % 2))
+		return;
+	*device = next(&hot) % nr_devices;
+	*sector = next(&hot) % (SECTORS / HOT) * HOT + *sector % HOT;
 }
 
 /*
- * Writing
+ * Writers
  */
 
-static atomic_bool over;
-static int nr_devices, fds[DEVICES];
-static const char *log_name;
-static uint64_t seed;
-/* Numbers of the last thing that was begun and that has ended there, and of the last zeroing. */
-static _Atomic uint64_t begun[DEVICES][SECTORS], ended[DEVICES][SECTORS], zeroed[DEVICES][SECTORS];
-static _Atomic uint64_t things, reads;
-
-static void end(int signal)
+static void note(struct writer *w, const struct thing *t, uint64_t number)
 {
-	over = true;
+	if (pwrite(w->log, t, sizeof(*t), (number - 1) * sizeof(*t)) != sizeof(*t))
+		die(log_name);
 }
 
-static void make_zero(int fd, uint64_t start, uint64_t len)
+static uint16_t choose_op(uint64_t *state)
 {
+	uint64_t dice = next(state) % 20;
+
+	if (dice < 3)
+		return ZERO;
+	if (dice < 6 && !no_discards)
+		return DISCARD;
+	if (dice < 10 && !no_fua)
+		return FUA;
+	if (dice < 11)
+		return FLUSH;
+	return dice < 13 && !no_tasks ? BUFFERED : WRITE;
+}
+
+static void choose(struct writer *w, struct thing *t)
+{
+	uint32_t run = 1, most = next(&w->state) % 2 ? MOST : PAGE;
+
+	*t = (struct thing){0};
+	choose_place(&w->state, &t->device, &t->sector);
+	while (writer_of(t->sector) != w->me)
+		t->sector = (t->sector + 1) % SECTORS;
+	while (run < most && t->sector + run < SECTORS && writer_of(t->sector + run) == w->me)
+		run++;
+	t->nr = 1 + next(&w->state) % run;
+	t->op = choose_op(&w->state);
+	if (t->op != BUFFERED)
+		return;
+	/* Whole pages: others may own what else is in one. */
+	t->sector = t->sector / PAGE * PAGE;
+	t->nr = t->nr / PAGE * PAGE;
+	if (!t->nr || writer_of(t->sector) != w->me) {
+		t->op = WRITE;
+		t->nr = 1;
+		while (writer_of(t->sector) != w->me)
+			t->sector++;
+	}
+}
+
+/* What is asked of the device: 0 or an errno. A buffered write has come to the page cache before.
+ */
+static int ask(const struct thing *t, const void *buf)
+{
+	const struct device *d = &devices[t->device];
+	off_t start = (off_t)t->sector * SECTOR;
+	size_t len = (size_t)t->nr * SECTOR;
+	struct iovec iov = {(void *)buf, len};
 	uint64_t range[2] = {start, len};
+	ssize_t ret;
 
-	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, len) &&
-	    (errno != EOPNOTSUPP || ioctl(fd, BLKZEROOUT, range)))
-		die("zeroing");
+	switch (t->op) {
+	case ZERO:
+		ret = fallocate(d->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, start, len);
+		if (ret && errno == EOPNOTSUPP)
+			ret = ioctl(d->fd, BLKZEROOUT, range);
+		break;
+	case DISCARD:
+		ret = ioctl(d->fd, BLKDISCARD, range);
+		if (ret && errno == EOPNOTSUPP)
+			ret = 0;
+		break;
+	case FLUSH:
+		ret = fdatasync(d->fd);
+		break;
+	case BUFFERED:
+		ret = fdatasync(d->buffered);
+		break;
+	default:
+		ret = pwritev2(d->fd, &iov, 1, start, t->op == FUA ? RWF_DSYNC : 0);
+		if (ret >= 0 && ret != len)
+			return EIO;
+	}
+	return ret < 0 ? errno : 0;
 }
 
-static void do_thing(const struct thing *t, uint32_t writer, uint64_t number, struct stamp *buf)
+/* Likewise by another task: one that may write no file, or another user's, or one that is killed:
+ * EINTR. */
+static int ask_by_task(struct writer *w, const struct thing *t)
 {
-	int fd = fds[t->device];
+	static const struct rlimit none = {0, 0};
+	uint64_t how = next(&w->state);
+	bool killed = how % 3 == 0;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	if (!pid) {
+		if (how & 8)
+			setrlimit(RLIMIT_FSIZE, &none);
+		if (how & 16)
+			syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY);
+		_exit(ask(t, w->buf));
+	}
+	if (pid < 0)
+		die("fork");
+	if (killed) {
+		usleep((how >> 32) % PAUSE);
+		kill(pid, SIGKILL);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		die("waitpid");
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	if (killed && WTERMSIG(status) == SIGKILL)
+		return EINTR;
+	fprintf(stderr, "history: a task that changes device %u is killed by signal %d\n",
+		t->device, WTERMSIG(status));
+	exit(1);
+}
+
+/* What has ended when the flush begins is safe when it has succeeded. */
+static void flushed(struct device *d, const uint64_t *before)
+{
 	uint32_t i;
 
-	for (i = 0; i < t->nr; i++) {
-		if (t->zero)
-			zeroed[t->device][t->sector + i] = number;
-		begun[t->device][t->sector + i] = number;
+	pthread_mutex_lock(&flushing);
+	for (i = 0; i < SECTORS; i++) {
+		if (d->flushed[i] < before[i])
+			d->flushed[i] = before[i];
 	}
-	if (t->zero) {
-		make_zero(fd, (uint64_t)t->sector * SECTOR, (uint64_t)t->nr * SECTOR);
-	} else {
-		for (i = 0; i < t->nr; i++)
-			make_stamp(&buf[i], writer, number, t->device, t->sector + i);
-		if (pwrite(fd, buf, t->nr * SECTOR, (off_t)t->sector * SECTOR) != t->nr * SECTOR)
-			die("writing");
-	}
-	for (i = 0; i < t->nr; i++)
-		ended[t->device][t->sector + i] = number;
+	pthread_mutex_unlock(&flushing);
 }
 
-static void *writer(void *arg)
+static int do_thing(struct writer *w, const struct thing *t, uint64_t number)
 {
-	uint32_t me = (uintptr_t)arg, range;
-	uint64_t state = seed * WRITERS + me, number;
-	struct thing t;
-	struct stamp *buf;
-	char name[4096];
-	int log;
+	struct device *d = &devices[t->device];
+	bool zeroes = t->op == ZERO || t->op == DISCARD, may_fail = d->fails;
+	int err = 0, ret;
+	uint32_t i;
 
-	snprintf(name, sizeof(name), "%s.%u", log_name, me);
-	log = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
-	if (log < 0 || posix_memalign((void **)&buf, 4096, MOST * SECTOR))
-		die(name);
-	for (number = 1; !over; number++) {
-		range = next(&state) % (SECTORS / RANGE / WRITERS) * WRITERS + me;
-		t.device = next(&state) % nr_devices;
-		t.nr = 1 + next(&state) % (next(&state) % 2 ? MOST : 8);
-		t.sector = range * RANGE + next(&state) % (RANGE - t.nr);
-		t.zero = !(next(&state) % 5);
-		if (write(log, &t, sizeof(t)) != sizeof(t))
-			die(name);
-		do_thing(&t, me, number, buf);
-		if (!(next(&state) % 16) && fdatasync(fds[t.device]))
-			die("flushing");
-		things++;
+	if (t->op == FLUSH) {
+		for (i = 0; i < SECTORS; i++)
+			w->before[i] = d->ended[i];
+	}
+	for (i = 0; i < t->nr && t->op != FLUSH; i++) {
+		make_stamp(&w->buf[i], w->me, number, t->device, t->sector + i);
+		if (zeroes)
+			d->zeroed[t->sector + i] = number;
+		if (t->op != DISCARD)
+			d->begun[t->sector + i] = number;
+	}
+	if (t->op == BUFFERED &&
+	    pwrite(d->buffered, w->buf, t->nr * SECTOR, (off_t)t->sector * SECTOR) < 0)
+		err = errno;
+	if (!no_tasks && (t->op == BUFFERED || !(next(&w->state) % 12)))
+		err = err ? err : ask_by_task(w, t);
+	else
+		err = ask(t, w->buf);
+	if (t->op == BUFFERED) {
+		/* Whoever was killed or has failed: nothing may stay in the page cache. */
+		ret = ask(t, w->buf);
+		err = ret ? ret : err == EINTR && !may_fail && !d->fails ? 0 : err;
+	}
+	if (err)
+		return err;
+	for (i = 0; i < t->nr && t->op != DISCARD && t->op != FLUSH; i++) {
+		d->ended[t->sector + i] = number;
+		if (t->op == FUA)
+			d->flushed[t->sector + i] = number;
+	}
+	if (t->op == FLUSH)
+		flushed(d, w->before);
+	return 0;
+}
+
+static void note_losses(struct writer *w)
+{
+	struct thing t = {.op = LOST, .result = DONE};
+
+	for (t.device = 0; t.device < nr_devices; t.device++) {
+		if (w->lost[t.device] == devices[t.device].lost)
+			continue;
+		note(w, &t, ++w->number);
+		w->lost[t.device]++;
+	}
+}
+
+static void step(struct writer *w)
+{
+	struct device *d;
+	struct thing t;
+	bool may_fail;
+	int err;
+
+	choose(w, &t);
+	d = &devices[t.device];
+	if (!enter(d))
+		return;
+	may_fail = d->fails;
+	note(w, &t, ++w->number);
+	err = do_thing(w, &t, w->number);
+	if (err && err != EINTR && !may_fail && !d->fails) {
+		errno = err;
+		fprintf(stderr,
+			"history: writer %u, thing %llu: device %u sector %u, %u sectors, op %u: ",
+			w->me, (unsigned long long)w->number, t.device, t.sector, t.nr, t.op);
+		die("it fails");
+	}
+	t.result = err ? FAILED : DONE;
+	note(w, &t, w->number);
+	pthread_rwlock_unlock(&d->lock);
+	failures += !!err;
+	things++;
+}
+
+static void *write_all(void *arg)
+{
+	struct writer *w = arg;
+
+	while (!over) {
+		note_losses(w);
+		step(w);
 		/* Many moments, not much in each: who looks at the log has to catch up. */
 		usleep(PAUSE);
 	}
 	return NULL;
 }
 
-static void *reader(void *arg)
+static void start_writer(struct writer *w, uint32_t me)
 {
-	uint64_t state = ~seed - (uintptr_t)arg, before[MOST], number;
-	uint32_t device, sector, i;
-	struct stamp *buf;
+	char name[4096];
 
-	if (posix_memalign((void **)&buf, 4096, MOST * SECTOR))
-		die("memory");
-	while (!over) {
-		device = next(&state) % nr_devices;
-		sector = next(&state) % (SECTORS / MOST) * MOST;
-		for (i = 0; i < MOST; i++)
-			before[i] = ended[device][sector + i];
-		if (pread(fds[device], buf, MOST * SECTOR, (off_t)sector * SECTOR) != MOST * SECTOR)
-			die("reading");
+	w->me = me;
+	w->state = seed * WRITERS + me;
+	w->buf = memory(MOST * SECTOR);
+	w->before = memory(SECTORS * sizeof(*w->before));
+	snprintf(name, sizeof(name), "%s.%u", log_name, me);
+	w->log = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (w->log < 0)
+		die(name);
+}
+
+/*
+ * Readers
+ */
+
+static void judge(const struct device *d, uint32_t sector, const struct stamp *s, uint64_t least,
+		  const char *when)
+{
+	uint64_t number = number_in(s, d - devices, sector);
+
+	if (number ? number >= least && number <= d->begun[sector] : least <= d->zeroed[sector])
+		return;
+	fprintf(stderr,
+		"history: %s, device %u sector %u of writer %u reads number %llu; %llu had been written before, %llu is the last one begun, %llu the last zeroes, %llu flushed\n",
+		when, (uint32_t)(d - devices), sector, writer_of(sector),
+		(unsigned long long)number, (unsigned long long)least,
+		(unsigned long long)d->begun[sector], (unsigned long long)d->zeroed[sector],
+		(unsigned long long)d->flushed[sector]);
+	exit(1);
+}
+
+static void read_some(uint64_t *state, struct stamp *buf)
+{
+	uint64_t before[MOST];
+	uint32_t device, sector, i;
+	struct device *d;
+	bool may_fail;
+
+	choose_place(state, &device, &sector);
+	sector = sector / MOST * MOST;
+	d = &devices[device];
+	if (!enter(d))
+		return;
+	may_fail = d->fails;
+	for (i = 0; i < MOST; i++)
+		before[i] = d->ended[sector + i];
+	if (pread(d->fd, buf, MOST * SECTOR, (off_t)sector * SECTOR) == MOST * SECTOR) {
 		for (i = 0; i < MOST; i++) {
-			number = number_in(&buf[i], device, sector + i);
-			if (number ? number >= before[i] && number <= begun[device][sector + i]
-				   : before[i] <= zeroed[device][sector + i])
-				continue;
-			fprintf(stderr,
-				"history: device %u sector %u reads number %llu, %llu had been written before, %llu was the last one begun\n",
-				device, sector + i, (unsigned long long)number,
-				(unsigned long long)before[i],
-				(unsigned long long)begun[device][sector + i]);
-			exit(1);
+			uint64_t last = d->begun[sector + i];
+
+			/* Not what was being written meanwhile, if that is all there is. */
+			if (last == before[i] ||
+			    !is_torn(&buf[i], device, sector + i, before[i], last))
+				judge(d, sector + i, &buf[i], before[i], "in use");
 		}
-		reads++;
+	} else if (!may_fail && !d->fails) {
+		fprintf(stderr, "history: device %u sector %u: ", device, sector);
+		die("reading");
+	}
+	pthread_rwlock_unlock(&d->lock);
+	reads++;
+}
+
+static void *read_all(void *arg)
+{
+	uint64_t state = ~seed - (uintptr_t)arg;
+	struct stamp *buf = memory(MOST * SECTOR);
+
+	while (!over) {
+		read_some(&state, buf);
 		usleep(PAUSE);
 	}
 	return NULL;
 }
 
-static int do_write(int argc, char **argv)
-{
-	pthread_t threads[WRITERS + READERS];
-	uintptr_t i;
-
-	log_name = argv[2];
-	seed = strtoull(argv[3], NULL, 10);
-	nr_devices = argc - 4;
-	for (i = 0; i < nr_devices; i++) {
-		fds[i] = open(argv[4 + i], O_RDWR | O_DIRECT);
-		if (fds[i] < 0)
-			die(argv[4 + i]);
-	}
-	signal(SIGTERM, end);
-	for (i = 0; i < WRITERS + READERS; i++) {
-		if (pthread_create(&threads[i], NULL, i < WRITERS ? writer : reader,
-				   (void *)(i < WRITERS ? i : i - WRITERS)))
-			die("thread");
-	}
-	for (i = 0; i < WRITERS + READERS; i++)
-		pthread_join(threads[i], NULL);
-	printf("%llu things done, %llu times read\n", (unsigned long long)things,
-	       (unsigned long long)reads);
-	return 0;
-}
-
 /*
- * Checking
+ * Control
  */
 
-static bool looked_at[DEVICES];
-static uint64_t held[DEVICES][SECTORS];
-
-static void load_image(const char *name, uint32_t device)
+static void open_device(struct device *d)
 {
-	FILE *f = fopen(name, "r");
-	struct stamp s;
+	d->fd = open(d->name, O_RDWR | O_DIRECT);
+	d->buffered = open(d->name, O_RDWR);
+	if (d->fd < 0 || d->buffered < 0)
+		die(d->name);
+}
+
+static void close_device(struct device *d)
+{
+	d->away = true;
+	pthread_rwlock_wrlock(&d->lock);
+	close(d->fd);
+	close(d->buffered);
+	pthread_rwlock_unlock(&d->lock);
+}
+
+/* What is there now is what was written, from the last flush on. */
+static void find_again(struct device *d)
+{
+	struct stamp *buf = memory(SECTORS * SECTOR);
 	uint32_t i;
 
-	if (!f)
-		die(name);
+	open_device(d);
+	if (pread(d->fd, buf, SECTORS * SECTOR, 0) != SECTORS * SECTOR)
+		die("reading what is left");
 	for (i = 0; i < SECTORS; i++) {
-		if (fread(&s, SECTOR, 1, f) != 1)
-			die(name);
-		held[device][i] = number_in(&s, device, i);
+		uint64_t number;
+
+		judge(d, i, &buf[i], d->flushed[i], "found again");
+		number = number_in(&buf[i], d - devices, i);
+		if (number)
+			d->zeroed[i] = 0;
+		d->begun[i] = d->ended[i] = d->flushed[i] = number ? number : d->zeroed[i];
 	}
-	fclose(f);
-	looked_at[device] = true;
+	free(buf);
+	d->lost++;
+	for (i = 0; i < WRITERS; i++) {
+		while (writers[i].lost[d - devices] != d->lost)
+			usleep(PAUSE);
+	}
+	d->fails = false;
+	d->away = false;
 }
 
-static struct thing *load_log(uint32_t me, uint64_t *nr)
+static void obey(const char *line)
 {
-	char name[4096];
-	struct thing *list;
-	FILE *f;
-	long size;
+	char word[16], name;
+	struct device *d;
 
-	snprintf(name, sizeof(name), "%s.%u", log_name, me);
-	f = fopen(name, "r");
-	if (!f || fseek(f, 0, SEEK_END))
-		die(name);
-	size = ftell(f);
-	*nr = size / sizeof(*list);
-	rewind(f);
-	list = malloc(size + 1);
-	if (!list || fread(list, sizeof(*list), *nr, f) != *nr)
-		die(name);
-	fclose(f);
-	return list;
-}
-
-/* Do the images show what had been done up to thing @point, or with part of the next one? */
-static bool shows(uint32_t me, const struct thing *list, uint64_t nr, uint64_t point, bool say)
-{
-	static uint64_t expected[DEVICES][SECTORS];
-	const struct thing *t;
-	uint32_t device, i;
-	uint64_t n;
-
-	memset(expected, 0, sizeof(expected));
-	for (n = 1; n <= point; n++) {
-		t = &list[n - 1];
-		for (i = 0; i < t->nr; i++)
-			expected[t->device][t->sector + i] = t->zero ? 0 : n;
+	if (sscanf(line, "%15s %c", word, &name) != 2 || name < 'a' || name >= 'a' + nr_devices) {
+		fprintf(stderr, "history: what is %s", line);
+		exit(1);
 	}
-	t = point < nr ? &list[point] : NULL;
-	for (device = 0; device < DEVICES; device++) {
-		for (i = 0; looked_at[device] && i < SECTORS; i++) {
-			uint64_t is = held[device][i];
-
-			if (writer_of(i) != me || is == expected[device][i])
-				continue;
-			if (t && t->device == device && i >= t->sector && i < t->sector + t->nr &&
-			    is == (t->zero ? 0 : point + 1))
-				continue;
-			if (say)
-				fprintf(stderr,
-					"history: writer %u: after its thing %llu, device %u sector %u has to hold %llu, and holds %llu\n",
-					me, (unsigned long long)point, device, i,
-					(unsigned long long)expected[device][i],
-					(unsigned long long)is);
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool check_writer(uint32_t me, bool final)
-{
-	uint64_t nr, last = 0, point;
-	struct thing *list = load_log(me, &nr);
-	uint32_t device, i;
-	bool ok = false;
-
-	for (device = 0; device < DEVICES; device++) {
-		for (i = 0; i < SECTORS; i++) {
-			if (writer_of(i) == me && held[device][i] > last)
-				last = held[device][i];
-		}
-	}
-	if (last > nr) {
-		fprintf(stderr, "history: writer %u has not done thing %llu\n", me,
-			(unsigned long long)last);
-		return false;
-	}
-	if (final) {
-		ok = shows(me, list, nr, nr, true);
-	} else {
-		/*
-		 * The last that is seen may be under way, and many that are not seen be done: on
-		 * other devices, zeroes, and what was zeroed after it.
-		 */
-		for (point = last ? last - 1 : 0; !ok && point <= nr; point++)
-			ok = shows(me, list, nr, point, false);
-		if (!ok)
-			shows(me, list, nr, last, true);
-	}
-	printf("writer %u: %llu of %llu things\n", me, (unsigned long long)last,
-	       (unsigned long long)nr);
-	free(list);
-	return ok;
-}
-
-static int do_check(int argc, char **argv)
-{
-	bool ok = true;
-	uint32_t i;
-
-	log_name = argv[2];
-	for (i = 4; i < argc; i++) {
-		if (strcmp(argv[i], "-"))
-			load_image(argv[i], i - 4);
-	}
-	for (i = 0; i < WRITERS; i++)
-		ok &= check_writer(i, !strcmp(argv[3], "final"));
-	return ok ? 0 : 1;
+	d = &devices[name - 'a'];
+	if (!strcmp(word, "fails"))
+		d->fails = true;
+	else if (!strcmp(word, "works"))
+		d->fails = false;
+	else if (!strcmp(word, "away"))
+		close_device(d);
+	else if (!strcmp(word, "back"))
+		find_again(d);
+	puts("ok");
+	fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc < 5 || argc > 4 + DEVICES)
+	pthread_t threads[WRITERS + READERS];
+	pthread_rwlockattr_t attr;
+	char line[64];
+	uintptr_t i;
+
+	if (argc < 4 || argc > 3 + DEVICES)
 		return 2;
-	return strcmp(argv[1], "check") ? do_write(argc, argv) : do_check(argc, argv);
+	log_name = argv[1];
+	seed = strtoull(argv[2], NULL, 10);
+	nr_devices = argc - 3;
+	no_fua = without("fua");
+	no_discards = without("discards");
+	no_tasks = without("tasks");
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	for (i = 0; i < nr_devices; i++) {
+		devices[i].name = argv[3 + i];
+		pthread_rwlock_init(&devices[i].lock, &attr);
+		open_device(&devices[i]);
+	}
+	for (i = 0; i < WRITERS; i++)
+		start_writer(&writers[i], i);
+	for (i = 0; i < WRITERS + READERS; i++) {
+		if (pthread_create(&threads[i], NULL, i < WRITERS ? write_all : read_all,
+				   i < WRITERS ? (void *)&writers[i] : (void *)(i - WRITERS)))
+			die("thread");
+	}
+	while (fgets(line, sizeof(line), stdin) && strcmp(line, "end\n"))
+		obey(line);
+	over = true;
+	for (i = 0; i < WRITERS + READERS; i++)
+		pthread_join(threads[i], NULL);
+	fprintf(stderr, "%llu things done, %llu of them failed, %llu times read\n",
+		(unsigned long long)things, (unsigned long long)failures,
+		(unsigned long long)reads);
+	return 0;
 }
