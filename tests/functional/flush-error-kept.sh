@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# shows: when a file that guests have written cannot be flushed, at a job's end, at its cancellation or at a suspend, the next fsync says so though all is well again below, and every one after it: the device is failed_ro, and says why, until it is detached
+# needs: vm 6.12 (6.1 7.2) timeout 600
+
+SECTORS=65536 # of what can break
+
+flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
+set_lower() {
+	dmsetup load lower --table "$1"
+	dmsetup suspend --noflush --nolockfs lower
+	dmsetup resume lower
+}
+# from now on nothing can be written there, nor flushed
+break_lower() { set_lower "0 $SECTORS flakey $POOL ${good##* } 0 3600 1 error_writes"; }
+mend_lower() { set_lower "$good"; }
+wait_job() {
+	for _ in $(seq 300); do
+		case $(status_of disk job_state) in running | paused) sleep 0.1 ;; *) return 0 ;; esac
+	done
+	fail "the job does not end"
+}
+write_at() { dd if="$T/data" of=/dev/mapper/disk bs=64k count=4 seek="$1" oflag=direct conv=notrunc status=none; }
+
+# kept WHAT: nothing is called durable any more.
+kept() {
+	local n
+	for n in 1 2; do
+		! flush 2>/dev/null || fail "$1: fsync $n succeeds, and what was written is not durable"
+	done
+	want "$1: mode" failed_ro "$(status_of disk mode)"
+	[ -n "$(status_of disk why)" ] || fail "$1: it does not say why"
+	! write_at 16 2>/dev/null || fail "$1: a write goes on"
+	! dd if="$T/data" of=/dev/mapper/disk bs=64k count=1 seek=480 oflag=direct conv=notrunc status=none 2>/dev/null ||
+		fail "$1: a write of a new cluster goes on"
+	! flush 2>/dev/null || fail "$1: fsync after writes succeeds"
+	dmsetup suspend disk
+	dmsetup resume disk
+	! flush 2>/dev/null || fail "$1: fsync after suspend and resume succeeds"
+	want "$1: mode after suspend and resume" failed_ro "$(status_of disk mode)"
+	dd if=/dev/mapper/disk of=/dev/null bs=1M count=4 iflag=direct status=none || fail "$1: reading"
+}
+
+# begin FORMAT: the base is what breaks; a job on it is busy for minutes with what the top has.
+begin() {
+	pool lower $((SECTORS * 512))
+	good=$(dmsetup table lower)
+	if [ "$1" = qcow2 ]; then
+		qemu-img create -q -f qcow2 -o preallocation=metadata /dev/mapper/lower 30M
+	fi
+	size=$(size_of "$1" /dev/mapper/lower)
+	qemu-img create -q -f qcow2 -b /dev/mapper/lower -F "$1" "$T/top" $((size * 512))
+	attach_rw disk qcow2 "$T/top" "$1" /dev/mapper/lower
+	dd if="$T/data" of=/dev/mapper/disk bs=64k count=16 oflag=direct conv=fsync status=none
+	dmsetup message disk 0 commit "$T/top" /dev/mapper/lower rate:1
+	for _ in $(seq 100); do
+		(($(status_of disk job_moved) == 0)) || break
+		sleep 0.1
+	done
+	(($(status_of disk job_moved))) || fail "the job does not begin"
+	flush
+	# this goes to the base
+	write_at 320
+}
+# end: another device is not concerned.
+end() {
+	detach disk
+	attach_rw disk qcow2 "$T/top" "$1" /dev/mapper/lower
+	write_at 320 || fail "a write after it was attached again"
+	flush || fail "fsync after it was attached again"
+	want "mode after it was attached again" rw "$(status_of disk mode)"
+	detach disk
+	detach lower
+	pool_reset
+	rm -f "$T/top"
+}
+
+"$BIN/stamp" 1 $((1 << 20)) >"$T/data"
+for format in raw qcow2; do
+	for moment in cancel end suspend; do
+		echo "-- a base that is $format, $moment"
+		begin $format
+		break_lower
+		case $moment in
+		cancel) dmsetup message disk 0 job cancel; wait_job ;;
+		end) dmsetup message disk 0 job rate 0; wait_job ;;
+		suspend) dmsetup suspend --nolockfs disk || echo "suspend: status $?" ;;
+		esac
+		mend_lower
+		[ $moment != suspend ] || dmsetup resume disk
+		echo "job: $(status_of disk job_state)"
+		kept "$moment, $format"
+		end $format
+	done
+done
+
+# The same without a job: the top itself.
+for format in raw qcow2; do
+	echo "-- a top that is $format, suspend"
+	pool lower $((SECTORS * 512))
+	good=$(dmsetup table lower)
+	[ $format = raw ] || qemu-img create -q -f qcow2 -o preallocation=metadata /dev/mapper/lower 30M
+	attach_rw disk $format /dev/mapper/lower
+	write_at 320
+	flush
+	write_at 320
+	break_lower
+	dmsetup suspend --nolockfs disk || echo "suspend: status $?"
+	mend_lower
+	dmsetup resume disk
+	kept "suspend, a top that is $format"
+	detach disk
+	detach lower
+	pool_reset
+done
