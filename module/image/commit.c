@@ -605,6 +605,8 @@ void q2_image_commit_all(struct q2_image *img)
 
 	/* The first writes references, then frees what lost them; that is written by itself. */
 	ret = q2_image_commit(img);
+	/* Not beside a commit: its copies of refcounts may be older, and be written last. */
+	mutex_lock(&img->committing);
 	mutex_lock(&img->lock);
 	if (!ret && img->mode == Q2_MODE_RW && !list_empty(&img->dirty_refcounts)) {
 		ret = write_held(img);
@@ -612,4 +614,5 @@ void q2_image_commit_all(struct q2_image *img)
 			q2_image_fail(img, ret, "metadata cannot be written");
 	}
 	mutex_unlock(&img->lock);
+	mutex_unlock(&img->committing);
 }

@@ -71,6 +71,7 @@ bool q2_job_running(const struct q2_job *job)
 static void set_phase(struct q2_job *job, enum q2_job_phase phase)
 {
 	lockdep_assert_held(&job->lock);
+	/* Pairs with the acquire in q2_job_running(). */
 	smp_store_release(&job->phase, phase);
 }
 

@@ -77,6 +77,9 @@ recover() {
 		3) qcowctl check -r leaks "$file" ;;
 		*) cat "$T/out"; fail "qemu-img check $file after errors: status $rc; seed $seed" ;;
 		esac
+		# Neither looks behind the end of the file. What leaks there, because the file system lost that it had
+		# become longer, is seen when it does again.
+		leaky[$file]=yes
 	done
 	run qcowctl attach -n a "${list[-1]}"
 	tell back a
