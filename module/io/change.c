@@ -86,6 +86,7 @@ static void end(struct change *c, int error)
 {
 	struct q2_request *req = c->req;
 	struct q2_disk *disk = c->disk;
+	blk_status_t status;
 
 	if (disk->low_water)
 		q2_disk_look_for_room(disk);
@@ -97,12 +98,14 @@ static void end(struct change *c, int error)
 	memalloc_noio_restore(c->noio);
 	if (error && q2_room_park(req, error))
 		return;
-	if (error)
+	status = q2_room_status(disk, error);
+	/* What is sent back has not failed. */
+	if (status && status != BLK_STS_DM_REQUEUE)
 		pr_err_ratelimited(
 			"dm-qcow2: %s: changing %u bytes at guest offset %llu failed: error %d\n",
 			disk->name, req->bio->bi_iter.bi_size, req->guest, -error);
 	q2_room_done(req, error);
-	q2_request_end_change(req, q2_room_status(disk, error));
+	q2_request_end_change(req, status);
 }
 
 /* May a step that failed be tried again at once? Later is for end() to see to. */

@@ -12,12 +12,13 @@
 static void end(struct q2_request *req, int error)
 {
 	struct q2_disk *disk = req->disk;
+	blk_status_t status = q2_room_status(disk, error);
 
-	if (error == -ENOSPC)
+	if (status != BLK_STS_DM_REQUEUE)
 		pr_err_ratelimited("dm-qcow2: %s: no room for %u bytes at guest offset %llu\n",
 				   disk->name, req->bio->bi_iter.bi_size, req->guest);
 	q2_room_done(req, error);
-	q2_request_end_change(req, q2_room_status(disk, error));
+	q2_request_end_change(req, status);
 }
 
 /* One that waits for room, and all that wait for memory, go to the workers again. */
