@@ -548,7 +548,7 @@ static int check_type(const char *path, struct q2_err *err)
  * marked to be no subject to copy-on-write. It computes them of a direct write's memory
  * before that is written, and who owns the memory may change it meanwhile: a virtual machine
  * does that all the time. What was written could never be read again. Through the page cache a
- * copy is written. (Newer kernels see to it themselves; tests/functional/btrfs-sums.)
+ * copy is written. (Seen on 6.1; 6.12 copies by itself. tests/functional/btrfs-sums)
  */
 static bool has_checksums(struct file *filp)
 {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: what was written on btrfs from memory that changed meanwhile can be read: first writes, and writes in place
-# needs: vm 6.12 (6.1 7.2)
+# needs: vm 6.1 (6.12 7.2)
 
 D=$SCRATCH/btrfs/sums
 mkdir "$D"
