@@ -52,7 +52,7 @@ struct q2_layer {
  * @layers: base first
  *
  * Layers keep their numbers while others go. Who changes @gone, @top and @dest
- * makes sure that nobody relies on the old state: see io/disk.h.
+ * makes sure that nobody relies on the old state: see serve/disk.h.
  */
 struct q2_chain {
 	unsigned int nr_layers;

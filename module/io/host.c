@@ -780,9 +780,40 @@ u64 q2_host_room(const struct q2_host *host, u64 end)
 	return (u64)stat.f_bavail * (stat.f_frsize ? stat.f_frsize : stat.f_bsize);
 }
 
-bool q2_host_same(const struct q2_host *a, const struct q2_host *b)
+int q2_host_compare(const struct q2_host *a, const struct q2_host *b)
 {
-	if (a->bdev || b->bdev)
-		return a->bdev == b->bdev;
-	return file_inode(a->filp) == file_inode(b->filp);
+	const void *x = a->bdev ? (const void *)a->bdev : file_inode(a->filp);
+	const void *y = b->bdev ? (const void *)b->bdev : file_inode(b->filp);
+
+	return x < y ? -1 : x > y;
+}
+
+struct q2_file *q2_host_file(struct q2_host *host)
+{
+	return &host->file;
+}
+
+bool q2_host_is_device(const struct q2_host *host)
+{
+	return host->bdev;
+}
+
+u32 q2_host_align(const struct q2_host *host)
+{
+	return host->align;
+}
+
+u32 q2_host_mem_align(const struct q2_host *host)
+{
+	return host->mem_align;
+}
+
+bool q2_host_is_direct(const struct q2_host *host)
+{
+	return host->direct;
+}
+
+bool q2_host_has_cheap_holes(const struct q2_host *host)
+{
+	return host->cheap_holes;
 }

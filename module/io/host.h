@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A host file or block device, open in the kernel.
+ * A host file or block device, open in the kernel: what serve/host.h asks for, and kiocbs.
  *
  * Does: metadata reads and writes for image/ (the q2_file of a layer), guest
- * reads and writes as direct kiocbs, QEMU's locks. Does not: share (share.h does), know qcow2.
+ * reads and writes as direct kiocbs, QEMU's locks. Does not: share (serve/shared.h does), know
+ * qcow2.
  */
 #ifndef Q2_IO_HOST_H
 #define Q2_IO_HOST_H
@@ -12,8 +13,7 @@
 #include <linux/fs.h>
 #include <linux/uio.h>
 
-#include "format/err.h"
-#include "image/file.h"
+#include "serve/host.h"
 
 /**
  * struct q2_host - one open host file; constant but for q2_host_make_writable()
@@ -51,60 +51,7 @@ struct q2_host {
 	unsigned int locked;
 };
 
-/**
- * q2_host_open() - open a regular file or block device
- * @path: absolute path; copied
- * @write: for writing too
- * @err: reason, names the path
- *
- * A block device's page cache is written back and dropped: bios go around it.
- * Blocks. Return: the host or ERR_PTR.
- */
-struct q2_host *q2_host_open(const char *path, bool write, struct q2_err *err);
-
-/**
- * q2_host_make_writable() - allow writing to a host that was opened for reading
- * @host: host; others may be reading from it
- * @err: reason, names the path
- *
- * The name must still lead to the same file. Does nothing if it is writable. Blocks.
- * Return: 0 or -errno.
- */
-int q2_host_make_writable(struct q2_host *host, struct q2_err *err);
-
-/* Close it; its locks go with it. No I/O is in flight. Cached pages of a device go too. */
-void q2_host_close(struct q2_host *host);
-
-/* A block device may have grown since it was opened: look again. */
-void q2_host_refresh(struct q2_host *host);
-
-/*
- * Bytes that can still be had: up to the end of the block device from @end on, or
- * what the file system has for everybody. Blocks. 0 when nobody can tell.
- */
-u64 q2_host_room(const struct q2_host *host, u64 end);
-
-/* Are both the same file or block device, by whatever name? */
-bool q2_host_same(const struct q2_host *a, const struct q2_host *b);
-
-/**
- * q2_host_lock() - take the lock bytes of a reader or writer that shares no write
- * @host: host
- * @write: of a writer
- * @err: reason, says that another program has the file open
- *
- * OFD locks as QEMU takes them. Read-only image or backing file: bytes 100, 201
- * and 203 shared, after which nobody may hold 101, 103 or 200. Writable: 101 and
- * 103 as well, after which nobody may hold 201 and 203 either.
- * Does nothing when they are held already. Not safe against itself: the caller
- * serializes. Blocks. Return: 0 or -EAGAIN (another program), -errno.
- */
-int q2_host_lock(struct q2_host *host, bool write, struct q2_err *err);
-
-/* A writer that is a reader from now on gives back what is the writer's. Context: as above. */
-void q2_host_lock_less(struct q2_host *host);
-
-/* Give all of them back. Context: as above. */
+/* Give all lock bytes back. Context: as q2_host_lock(). */
 void q2_host_unlock(struct q2_host *host);
 
 /**

@@ -168,7 +168,7 @@ int q2_inflate_read(struct q2_shared *shared, u64 host, u32 size, u32 skip, stru
 	src = kvmalloc(size, GFP_NOIO);
 	if (!src)
 		return -ENOMEM;
-	ret = q2_file_read(&shared->host->file, host, src, size);
+	ret = q2_file_read(shared->file, host, src, size);
 	if (!ret) {
 		wait_event(pool.wait, (place = take_oldest()));
 		ret = fill_place(place, shared, host, src, size);

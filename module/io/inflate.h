@@ -11,7 +11,7 @@
 
 #include <linux/uio.h>
 
-#include "io/share.h"
+#include "serve/shared.h"
 
 /* Make and free the module's pool. Return: 0 or -ENOMEM. */
 int q2_inflate_init(void);

@@ -128,3 +128,8 @@ void q2_host_unlock(struct q2_host *host)
 	release_from(host, 0, host->locked);
 	host->locked = 0;
 }
+
+bool q2_host_is_locked(const struct q2_host *host)
+{
+	return host->locked;
+}

@@ -14,10 +14,14 @@
 #include <linux/sched/mm.h>
 
 #include "env.h"
-#include "io/change.h"
+#include "io/device.h"
+#include "io/host.h"
 #include "io/inflate.h"
 #include "io/request.h"
 #include "io/task.h"
+#include "serve/change.h"
+#include "serve/io.h"
+#include "serve/place.h"
 
 void q2_request_finish(struct q2_request *req, blk_status_t status)
 {
@@ -32,11 +36,23 @@ void q2_request_finish(struct q2_request *req, blk_status_t status)
 	bio_endio(bio);
 }
 
-void q2_request_end_change(struct q2_request *req, blk_status_t status)
+static blk_status_t status_of(const struct q2_disk *disk, int error)
 {
+	if (q2_room_sends_back(disk, error))
+		return BLK_STS_DM_REQUEUE;
+	/* Whatever the cause, to a guest it is a disk that cannot do it. */
+	if (error == -EUCLEAN || error == -EROFS)
+		return BLK_STS_IOERR;
+	return errno_to_blk_status(error);
+}
+
+void q2_io_end(struct q2_op *op, int error)
+{
+	struct q2_request *req = container_of(op, struct q2_request, op);
+
 	/* Before the bio ends: who waits for it and asks again is alone by then. */
-	atomic_dec(&req->disk->changing);
-	q2_request_finish(req, status);
+	atomic_dec(&op->disk->io->changing);
+	q2_request_finish(req, op->send_back ? BLK_STS_DM_REQUEUE : status_of(op->disk, error));
 }
 
 /* How long a worker waits for memory before it tries again. */
@@ -66,8 +82,8 @@ static void unpoll(struct bio *bio)
 static void defer(struct q2_request *req, work_func_t func)
 {
 	unpoll(req->bio);
-	INIT_WORK(&req->work, func);
-	queue_work(req->disk->wq, &req->work);
+	INIT_WORK(&req->op.work, func);
+	queue_work(req->op.disk->wq, &req->op.work);
 }
 
 /* May the read of @len bytes at @host go to the host as it is? */
@@ -101,9 +117,10 @@ static void finish_read(struct q2_request *req, int error)
 		q2_request_finish(req, BLK_STS_OK);
 		return;
 	}
-	pr_err_ratelimited("dm-qcow2: %s: reading %s at %llu failed: error %d\n", req->disk->name,
-			   req->disk->shared[req->layer]->host->file.name, req->host, -error);
-	q2_request_finish(req, q2_room_status(req->disk, error));
+	pr_err_ratelimited("dm-qcow2: %s: reading %s at %llu failed: error %d\n",
+			   req->op.disk->name, req->op.disk->shared[req->layer]->file->name,
+			   req->host, -error);
+	q2_request_finish(req, status_of(req->op.disk, error));
 }
 
 /* A read without waiting has ended; any context. */
@@ -180,7 +197,7 @@ static void read_nowait(struct q2_request *req, struct q2_host *h)
 /*
  * A worker finds no memory: wait a while for some, as a read that fails might be
  * one of swapped memory. False when the device is being suspended without flush: the request
- * is sent back (q2_room_status()).
+ * is sent back (q2_room_sends_back()).
  */
 static bool wait_for_memory(const struct q2_disk *disk)
 {
@@ -207,7 +224,7 @@ static int read_waiting(struct q2_request *req, struct q2_host *h)
 			direct = false; /* through the page cache, then */
 			continue;
 		}
-		if (ret == -ENOMEM && wait_for_memory(req->disk))
+		if (ret == -ENOMEM && wait_for_memory(req->op.disk))
 			continue;
 		if (ret < 0)
 			return ret;
@@ -223,8 +240,8 @@ static int read_waiting(struct q2_request *req, struct q2_host *h)
 
 static void read_on_work(struct work_struct *work)
 {
-	struct q2_request *req = container_of(work, struct q2_request, work);
-	struct q2_shared *shared = req->disk->shared[req->layer];
+	struct q2_request *req = container_of(work, struct q2_request, op.work);
+	struct q2_shared *shared = req->op.disk->shared[req->layer];
 
 	finish_read(req, read_waiting(req, shared->host));
 }
@@ -258,13 +275,13 @@ static void start_data(struct q2_request *req, struct q2_shared *shared)
 
 	if (h->bdev && aligned(h, req->host, req->bio->bi_iter.bi_size) &&
 	    req->host + req->bio->bi_iter.bi_size <= h->file.size) {
-		q2_disk_count(req->disk, Q2_COUNT_REMAPPED);
+		q2_disk_count(req->op.disk, Q2_COUNT_REMAPPED);
 		bio_set_dev(req->bio, h->bdev);
 		req->bio->bi_iter.bi_sector = req->host >> SECTOR_SHIFT;
 		submit_bio_noacct(req->bio);
 		return;
 	}
-	q2_disk_count(req->disk, Q2_COUNT_DEFERRED);
+	q2_disk_count(req->op.disk, Q2_COUNT_DEFERRED);
 	if (h->nowait && aligned(h, req->host, req->bio->bi_iter.bi_size)) {
 		/*
 		 * Without waiting here too: the other pieces can be on their way
@@ -284,91 +301,42 @@ static void start_data(struct q2_request *req, struct q2_shared *shared)
 static void start_compressed(struct q2_request *req, struct q2_shared *shared,
 			     const struct q2_extent *ext)
 {
-	u32 skip = q2_offset_into_cluster(q2_image_geometry(shared->img), req->guest);
+	u32 skip = q2_offset_into_cluster(q2_image_geometry(shared->img), req->op.guest);
 	struct iov_iter iter;
 	int ret;
 
 	req->done = 0;
 	q2_request_iter(req, &iter);
 	ret = q2_inflate_read(shared, ext->host, ext->compressed_size, skip, &iter);
-	q2_disk_count(req->disk, Q2_COUNT_COMPRESSED);
+	q2_disk_count(req->op.disk, Q2_COUNT_COMPRESSED);
 	if (ret == -EIO)
-		q2_disk_corrupt(req->disk, req->layer, req->guest, "compressed data");
+		q2_disk_corrupt(req->op.disk, req->layer, req->op.guest, "compressed data");
 	q2_request_finish(req, errno_to_blk_status(ret));
 }
 
 static void start_zero(struct q2_request *req)
 {
-	q2_disk_count(req->disk, Q2_COUNT_ZERO);
+	q2_disk_count(req->op.disk, Q2_COUNT_ZERO);
 	zero_fill_bio(req->bio);
 	q2_request_finish(req, BLK_STS_OK);
 }
 
-/* One answer for the first bytes of a request, whoever gave it. */
-struct piece {
-	int error;
-	unsigned int layer;
-	struct q2_extent ext; /* kind, host and len count */
-};
-
-/* Ask the chain itself: exact, but its cost grows with the depth. */
-static void ask_chain(struct q2_disk *disk, u64 guest, u32 len, struct piece *piece)
+static void start_piece(struct q2_request *req, const struct q2_answer *answer)
 {
-	q2_disk_count(disk, Q2_COUNT_MIXED);
-	piece->error = q2_chain_lookup(disk->chain, guest, len, &piece->layer, &piece->ext);
-	if (piece->error == -ENOMEM)
-		piece->ext.len = len;
-	if (piece->error == -EUCLEAN)
-		q2_disk_corrupt(disk, piece->layer, guest, "table entry");
-}
+	struct q2_shared *shared = req->op.disk->shared[answer->layer];
 
-/* The answer for the first of @len bytes at @guest. */
-static void find_piece(struct q2_disk *disk, u64 guest, u32 len, struct piece *piece)
-{
-	struct q2_run run;
-
-	q2_map_lookup(disk->map, guest, len, &run);
-	if (run.kind == Q2_MAP_MISS && !q2_map_fill(disk->map, guest))
-		q2_map_lookup(disk->map, guest, len, &run);
-	piece->error = 0;
-	piece->layer = run.layer;
-	piece->ext.guest = guest;
-	piece->ext.len = run.len;
-	switch (run.kind) {
-	case Q2_MAP_DATA:
-		piece->ext.kind = Q2_DATA;
-		piece->ext.host = run.host;
-		break;
-	case Q2_MAP_ZERO:
-		piece->ext.kind = Q2_ZERO;
-		break;
-	case Q2_MAP_COMPRESSED:
-		piece->error = q2_image_lookup(disk->chain->layers[run.layer].img, guest, run.len,
-					       &piece->ext);
-		if (!piece->error && piece->ext.kind == Q2_COMPRESSED)
-			break;
-		fallthrough; /* the image has another answer than the map: ask all */
-	default:
-		ask_chain(disk, guest, len, piece);
-	}
-}
-
-static void start_piece(struct q2_request *req, const struct piece *piece)
-{
-	struct q2_shared *shared = req->disk->shared[piece->layer];
-
-	req->layer = piece->layer;
-	if (piece->error) {
-		q2_request_finish(req, q2_room_status(req->disk, piece->error));
+	req->layer = answer->layer;
+	if (answer->error) {
+		q2_request_finish(req, status_of(req->op.disk, answer->error));
 		return;
 	}
-	switch (piece->ext.kind) {
+	switch (answer->ext.kind) {
 	case Q2_DATA:
-		req->host = piece->ext.host;
+		req->host = answer->ext.host;
 		start_data(req, shared);
 		break;
 	case Q2_COMPRESSED:
-		start_compressed(req, shared, &piece->ext);
+		start_compressed(req, shared, &answer->ext);
 		break;
 	default:
 		start_zero(req);
@@ -381,24 +349,25 @@ static struct q2_request *add_part(struct q2_request *req, struct bio *bio)
 	struct q2_request *part = &container_of(bio, struct q2_split, bio)->req;
 
 	bio_chain(bio, req->bio);
-	part->disk = req->disk;
+	part->op.disk = req->op.disk;
 	part->bio = bio;
-	part->guest = req->guest;
+	part->op.guest = req->op.guest;
 	part->done = 0;
-	part->in_flight = -1; /* the whole request holds one */
+	part->op.token = -1; /* the whole request holds one */
 	return part;
 }
 
 /* Split the first @len bytes off the bio of @req. */
 static struct q2_request *split(struct q2_request *req, u64 len)
 {
-	struct bio *bio = bio_split(req->bio, len >> SECTOR_SHIFT, GFP_NOIO, &req->disk->bios);
+	struct bio *bio =
+		bio_split(req->bio, len >> SECTOR_SHIFT, GFP_NOIO, &req->op.disk->io->bios);
 	struct q2_request *part;
 
 	if (IS_ERR_OR_NULL(bio))
 		return NULL;
 	part = add_part(req, bio);
-	req->guest += len;
+	req->op.guest += len;
 	return part;
 }
 
@@ -408,40 +377,40 @@ static struct q2_request *split(struct q2_request *req, u64 len)
  */
 static struct q2_request *last_part(struct q2_request *req)
 {
-	return add_part(req,
-			bio_alloc_clone(req->bio->bi_bdev, req->bio, GFP_NOIO, &req->disk->bios));
+	return add_part(req, bio_alloc_clone(req->bio->bi_bdev, req->bio, GFP_NOIO,
+					     &req->op.disk->io->bios));
 }
 
 static void serve_work(struct work_struct *work)
 {
-	struct q2_request *req = container_of(work, struct q2_request, work);
+	struct q2_request *req = container_of(work, struct q2_request, op.work);
 	unsigned int noio = memalloc_noio_save();
 	struct q2_request *part = NULL;
-	struct piece piece;
+	struct q2_answer answer;
 
 	for (;;) {
 		u32 size = req->bio->bi_iter.bi_size;
 
-		find_piece(req->disk, req->guest, size, &piece);
-		if (piece.error == -ENOMEM && wait_for_memory(req->disk))
+		q2_disk_find(req->op.disk, req->op.guest, size, &answer);
+		if (answer.error == -ENOMEM && wait_for_memory(req->op.disk))
 			continue;
-		if (piece.ext.len >= size)
+		if (answer.ext.len >= size)
 			break;
-		part = split(req, piece.ext.len);
+		part = split(req, answer.ext.len);
 		if (!part) {
-			piece.error = -ENOMEM;
+			answer.error = -ENOMEM;
 			break;
 		}
-		start_piece(part, &piece);
+		start_piece(part, &answer);
 		cond_resched();
 	}
 	req->done = 0;
 	/* The request may be gone after these. */
-	if (part && !piece.error) {
-		start_piece(last_part(req), &piece);
+	if (part && !answer.error) {
+		start_piece(last_part(req), &answer);
 		q2_request_finish(req, BLK_STS_OK);
 	} else {
-		start_piece(req, &piece);
+		start_piece(req, &answer);
 	}
 	memalloc_noio_restore(noio);
 }
@@ -449,26 +418,6 @@ static void serve_work(struct work_struct *work)
 /*
  * In the caller's context
  */
-
-void q2_request_find(struct q2_disk *disk, u64 guest, u32 len, struct q2_run *run)
-{
-	q2_map_lookup(disk->map, guest, len, run);
-	if (unlikely(READ_ONCE(disk->hints.on)))
-		q2_hints_add(&disk->hints, guest, len);
-	if (run->kind == Q2_MAP_MISS) {
-		q2_disk_count(disk, Q2_COUNT_MISSES);
-		return;
-	}
-	q2_disk_count(disk, Q2_COUNT_HITS);
-	if (run->kind == Q2_MAP_COMPRESSED) {
-		/* One cluster a request, so that each can have a CPU of its own. */
-		const struct q2_geometry *geo =
-			q2_image_geometry(disk->chain->layers[run->layer].img);
-
-		run->len = min_t(u64, run->len,
-				 geo->cluster_size - q2_offset_into_cluster(geo, guest));
-	}
-}
 
 enum q2_start q2_request_start(struct q2_request *req, const struct q2_run *run)
 {
@@ -480,17 +429,17 @@ enum q2_start q2_request_start(struct q2_request *req, const struct q2_run *run)
 		return Q2_START_TAKEN;
 	}
 	if (run->kind == Q2_MAP_DATA) {
-		h = req->disk->shared[run->layer]->host;
+		h = req->op.disk->shared[run->layer]->host;
 		if (aligned(h, run->host, bio->bi_iter.bi_size)) {
 			if (h->nowait && q2_task_may_submit(0)) {
-				q2_disk_count(req->disk, Q2_COUNT_DIRECT);
+				q2_disk_count(req->op.disk, Q2_COUNT_DIRECT);
 				req->layer = run->layer;
 				req->host = run->host;
 				read_nowait(req, h);
 				return Q2_START_TAKEN;
 			}
 			if (h->bdev && run->host + bio->bi_iter.bi_size <= h->file.size) {
-				q2_disk_count(req->disk, Q2_COUNT_REMAPPED);
+				q2_disk_count(req->op.disk, Q2_COUNT_REMAPPED);
 				bio_set_dev(bio, h->bdev);
 				bio->bi_iter.bi_sector = run->host >> SECTOR_SHIFT;
 				return Q2_START_REMAPPED;
@@ -521,34 +470,33 @@ static bool is_short(const struct bio *bio)
  * time. Who asks for several things at a time, or polls for the answer, is better served
  * elsewhere: meanwhile it has work for its CPU.
  */
-static bool asker_sleeps(struct q2_disk *disk)
+static bool asker_sleeps(struct q2_disk_io *io)
 {
 	bool sleeps =
-		READ_ONCE(disk->asker) == current && READ_ONCE(disk->asker_slept) != current->nvcsw;
+		READ_ONCE(io->asker) == current && READ_ONCE(io->asker_slept) != current->nvcsw;
 
-	WRITE_ONCE(disk->asker, current);
-	WRITE_ONCE(disk->asker_slept, current->nvcsw);
+	WRITE_ONCE(io->asker, current);
+	WRITE_ONCE(io->asker_slept, current->nvcsw);
 	return sleeps;
 }
 
-void q2_request_change(struct q2_request *req, work_func_t func)
+void q2_request_change(struct q2_request *req, enum q2_change what)
 {
-	struct q2_disk *disk = req->disk;
+	struct q2_disk *disk = req->op.disk;
+	struct bio *bio = req->bio;
 	bool near;
 
-	if (must_not_wait(req->bio)) {
+	if (must_not_wait(bio)) {
 		q2_request_finish(req, BLK_STS_AGAIN);
 		return;
 	}
-	unpoll(req->bio);
-	req->deadline = 0;
-	req->starved = false;
-	/* Not while it may wait for a commit, which waits for the tokens. */
-	q2_request_leave(req);
-	INIT_WORK(&req->work, func);
-	near = asker_sleeps(disk) && is_short(req->bio);
-	near = atomic_inc_return(&disk->changing) == 1 && near;
-	queue_work(near ? disk->near_wq : disk->change_wq, &req->work);
+	unpoll(bio);
+	req->op.len = bio->bi_iter.bi_size;
+	req->op.fua = bio->bi_opf & REQ_FUA;
+	req->op.keep = bio->bi_opf & REQ_NOUNMAP;
+	near = asker_sleeps(disk->io) && is_short(bio);
+	near = atomic_inc_return(&disk->io->changing) == 1 && near;
+	q2_change_begin(&req->op, what, near ? disk->io->near_wq : disk->change_wq);
 }
 
 /*
@@ -558,15 +506,17 @@ void q2_request_change(struct q2_request *req, work_func_t func)
 
 static void write_result(struct q2_request *req, long ret)
 {
-	if (ret == req->bio->bi_iter.bi_size) {
-		q2_disk_count(req->disk, Q2_COUNT_WRITTEN);
+	switch (q2_placed(ret, req->bio->bi_iter.bi_size)) {
+	case Q2_PLACED:
+		q2_disk_count(req->op.disk, Q2_COUNT_WRITTEN);
 		q2_request_finish(req, BLK_STS_OK);
-	} else if (ret >= 0 || ret == -EAGAIN || ret == -EINVAL || ret == -EOPNOTSUPP ||
-		   ret == -ENOSPC || ret == -ENOMEM) {
-		q2_request_change(req, q2_change_write);
-	} else {
+		break;
+	case Q2_PLACE_AGAIN:
+		q2_request_change(req, Q2_CHANGE_WRITE);
+		break;
+	case Q2_PLACE_FAILED:
 		pr_err_ratelimited("dm-qcow2: %s: writing %s at %llu failed: error %ld\n",
-				   req->disk->name, req->disk->shared[req->layer]->host->file.name,
+				   req->op.disk->name, req->op.disk->shared[req->layer]->file->name,
 				   req->host, -ret);
 		q2_request_finish(req, errno_to_blk_status(ret));
 	}
@@ -575,7 +525,7 @@ static void write_result(struct q2_request *req, long ret)
 #ifdef IOCB_DIO_CALLER_COMP
 static void write_deferred_result(struct work_struct *work)
 {
-	struct q2_request *req = container_of(work, struct q2_request, work);
+	struct q2_request *req = container_of(work, struct q2_request, op.work);
 	struct kiocb *kiocb = &req->kiocb;
 	struct q2_task task;
 	long ret;
@@ -583,7 +533,7 @@ static void write_deferred_result(struct work_struct *work)
 	q2_task_hide(&task);
 	ret = kiocb->dio_complete(kiocb->private);
 	q2_task_show(&task);
-	q2_host_write_end(req->disk->shared[req->layer]->host);
+	q2_host_write_end(req->op.disk->shared[req->layer]->host);
 	write_result(req, ret);
 }
 
@@ -599,7 +549,7 @@ static bool finish_elsewhere(struct kiocb *kiocb)
 	 * preemption count; a kernel that does not count has preemptible() say no.
 	 */
 	if (preemptible() && !rcu_preempt_depth())
-		write_deferred_result(&req->work);
+		write_deferred_result(&req->op.work);
 	else
 		defer(req, write_deferred_result);
 	return true;
@@ -617,7 +567,7 @@ static void write_finish(struct q2_request *req)
 {
 	if (finish_elsewhere(&req->kiocb))
 		return;
-	q2_host_write_end(req->disk->shared[req->layer]->host);
+	q2_host_write_end(req->op.disk->shared[req->layer]->host);
 	write_result(req, req->result);
 }
 
@@ -650,31 +600,18 @@ static void write_nowait(struct q2_request *req, struct q2_host *h)
 	write_result(req, ret < 0 ? -EAGAIN : ret);
 }
 
-/* May a write that must be durable when it ends be written in place and no more? */
-static bool durable_in_place(const struct q2_disk *disk, unsigned int layer)
-{
-	const struct q2_chain *chain = disk->chain;
-	const struct q2_image *img = chain->layers[layer].img;
-	const struct q2_image *top = chain->layers[READ_ONCE(chain->top)].img;
-
-	/* The top may have forgotten what it had above another layer's bytes: durably? */
-	return disk->shared[layer]->host->bdev && (!img || q2_image_stable(img)) &&
-	       (!top || q2_image_stable(top));
-}
-
 enum q2_start q2_request_write(struct q2_request *req, const struct q2_run *run)
 {
-	struct q2_disk *disk = req->disk;
+	struct q2_disk *disk = req->op.disk;
 	struct bio *bio = req->bio;
 	u32 len = bio->bi_iter.bi_size;
 	struct q2_host *h;
 
-	/* The layer of a run that is not in place may be one that has gone. */
-	if (run->kind != Q2_MAP_DATA || !run->in_place || run->len < len)
+	if (!q2_may_write_in_place(disk, run, len))
 		goto change;
 	h = disk->shared[run->layer]->host;
-	if (aligned(h, run->host, len) && !q2_disk_failed(disk) &&
-	    (!(bio->bi_opf & REQ_FUA) || durable_in_place(disk, run->layer))) {
+	if (aligned(h, run->host, len) &&
+	    (!(bio->bi_opf & REQ_FUA) || (h->bdev && q2_durable_in_place(disk, run->layer)))) {
 		req->layer = run->layer;
 		req->host = run->host;
 		if (h->bdev && run->host + len <= h->file.size) {
@@ -689,62 +626,6 @@ enum q2_start q2_request_write(struct q2_request *req, const struct q2_run *run)
 		}
 	}
 change:
-	q2_request_change(req, q2_change_write);
+	q2_request_change(req, Q2_CHANGE_WRITE);
 	return Q2_START_TAKEN;
-}
-
-bool q2_disk_reads_zero(struct q2_disk *disk, u64 guest, u64 len)
-{
-	struct piece piece;
-
-	/* Beyond the end of the disk there is nothing. */
-	len = min(len, disk->chain->size - min(guest, disk->chain->size));
-	while (len) {
-		find_piece(disk, guest, len, &piece);
-		if (piece.error || piece.ext.kind == Q2_DATA || piece.ext.kind == Q2_COMPRESSED)
-			return false;
-		guest += min(len, piece.ext.len);
-		len -= min(len, piece.ext.len);
-	}
-	return true;
-}
-
-int q2_disk_read(struct q2_disk *disk, u64 guest, void *buf, u32 len)
-{
-	struct q2_extent *ext;
-	struct piece piece;
-	int ret = 0;
-
-	while (len && !ret) {
-		u32 part = len;
-
-		if (guest >= disk->chain->size) {
-			memset(buf, 0, len);
-			break;
-		}
-		find_piece(disk, guest, min_t(u64, len, disk->chain->size - guest), &piece);
-		ext = &piece.ext;
-		part = min_t(u64, len, ext->len);
-		if (piece.error) {
-			ret = piece.error == -EUCLEAN ? -EIO : piece.error;
-		} else if (ext->kind == Q2_DATA) {
-			ret = q2_file_read(disk->chain->layers[piece.layer].file, ext->host, buf,
-					   part);
-		} else if (ext->kind == Q2_COMPRESSED) {
-			struct q2_shared *s = disk->shared[piece.layer];
-			struct kvec vec = {.iov_base = buf, .iov_len = part};
-			struct iov_iter iter;
-
-			iov_iter_kvec(&iter, ITER_DEST, &vec, 1, part);
-			ret = q2_inflate_read(
-				s, ext->host, ext->compressed_size,
-				q2_offset_into_cluster(q2_image_geometry(s->img), guest), &iter);
-		} else {
-			memset(buf, 0, part);
-		}
-		guest += part;
-		buf += part;
-		len -= part;
-	}
-	return ret;
 }

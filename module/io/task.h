@@ -29,17 +29,21 @@
  *
  *	left as it is, since it cannot do harm
  *		PF_MEMALLOC		whoever writes memory back may use the reserve for it;
- *without the flag allocations below would go into reclaim once more signals that do not kill
- *waits in read_iter and write_iter are killable at most control groups		direct I/O on blocks
- *that are there allocates next to nothing, and if the group's memory is used up, that fails and a
- *worker does it; I/O is charged to who asks for it, as on any disk dirty throttling, page-cache
- *accounting	direct I/O dirties no pages
+ *					without it allocations below would reclaim once more
+ *		other signals		waits in read_iter and write_iter are killable at most
+ *		control groups		direct I/O on blocks that are there allocates next to
+ *					nothing; if the group's memory is used up, that fails,
+ *					and a worker does it. I/O is charged to whoever asks
+ *					for it, as on any disk
+ *		dirty throttling,	direct I/O dirties no pages
+ *		page-cache accounting
  *		quota			nothing is allocated without waiting; a worker does that
- *		audit, fsnotify, security modules	hook into the calls of read(2) and
- *					write(2) above ->read_iter and ->write_iter
+ *		audit, fsnotify,	hook into the calls of read(2) and write(2) above
+ *		security modules	->read_iter and ->write_iter
  *		page faults		the memory is the bio's: there are none
  *		cpusets, memory policy	say where memory comes from, not whether
- *		PF_EXITING, PF_DUMPCORE	nothing on the way of ->read_iter and ->write_iter looks
+ *		PF_EXITING,		nothing on the way of ->read_iter and ->write_iter looks
+ *		PF_DUMPCORE
  *
  * Calls that may wait (struct q2_file_ops of a file) never enter a file system in a user's
  * task: q2_task_call() hands them to a kernel thread, since a limit, a signal or a capability

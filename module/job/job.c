@@ -7,12 +7,10 @@
  * closing it, therefore takes as long as a step. A step looks whether somebody waits for it
  * after LONG_STEP_NS at the latest, not counting what storage takes.
  */
-#include <linux/sched/mm.h>
-
 #include "env.h"
 #include "image/backing.h"
-#include "io/inflate.h"
 #include "job/job.h"
+#include "serve/io.h"
 
 /* How often a job that waits for room looks again. */
 #define ROOM_DELAY (HZ / 2)
@@ -87,11 +85,8 @@ int q2_job_expand(void *arg, unsigned int layer, const struct q2_extent *ext, u3
 		  u32 len)
 {
 	struct q2_disk *disk = arg;
-	struct kvec vec = {.iov_base = buf, .iov_len = len};
-	struct iov_iter iter;
 
-	iov_iter_kvec(&iter, ITER_DEST, &vec, 1, len);
-	return q2_inflate_read(disk->shared[layer], ext->host, ext->compressed_size, skip, &iter);
+	return q2_io_expand(disk->shared[layer], ext, skip, buf, len);
 }
 
 int q2_job_no_snapshots(const struct q2_job *job, unsigned int first, unsigned int last,
@@ -144,7 +139,7 @@ static bool wait_for_room(struct q2_job *job)
 	if (!job->deadline) {
 		job->deadline = jiffies + msecs_to_jiffies(disk->nospace_ms);
 		pr_warn("dm-qcow2: %s: %s: no room; the job waits %u s for more\n", disk->name,
-			disk->shared[into]->host->file.name, disk->nospace_ms / 1000);
+			disk->shared[into]->file->name, disk->nospace_ms / 1000);
 		set_state(job, Q2_JOB_PAUSED);
 	} else if (time_after(jiffies, job->deadline)) {
 		return false;
@@ -313,7 +308,7 @@ int q2_job_switch(struct q2_job *job, struct q2_merge *m)
 	q2_range_unlock(&disk->ranges, &all);
 	if (ret)
 		pr_err("dm-qcow2: %s: %s: %s (error %d)\n", disk->name,
-		       disk->shared[job->overlay]->host->file.name, err.text, -ret);
+		       disk->shared[job->overlay]->file->name, err.text, -ret);
 	else
 		q2_layers_drop(disk, min(m->bottom, m->top), m->top);
 	return ret;

@@ -14,7 +14,7 @@
 #define Q2_JOB_JOB_H
 
 #include "chain/merge.h"
-#include "io/layers.h"
+#include "serve/layers.h"
 
 enum q2_job_type {
 	Q2_JOB_NONE, /* there has been none */

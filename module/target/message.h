@@ -15,21 +15,17 @@
 #ifndef Q2_TARGET_MESSAGE_H
 #define Q2_TARGET_MESSAGE_H
 
-#include "job/job.h"
+#include "job/control.h"
 #include "target/table.h"
 
 /**
  * struct q2_message - whom a message is for
- * @disk: disk
- * @job: its job
+ * @control: device; q2_control_begin() has been called
  * @table: its table
- * @suspended: the device is suspended
  */
 struct q2_message {
-	struct q2_disk *disk;
-	struct q2_job *job;
+	struct q2_control *control;
 	const struct q2_table *table;
-	bool suspended;
 };
 
 /**

@@ -12,7 +12,7 @@
 
 #include <linux/device-mapper.h>
 
-#include "io/disk.h"
+#include "serve/disk.h"
 
 /**
  * struct q2_table - a parsed table line

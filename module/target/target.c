@@ -2,33 +2,15 @@
 /*
  * The device-mapper face: constructor, map, status, limits.
  *
- * Lock order of the module, outermost first:
- *
- *	t->changing		a message, or a suspend or resume that waits for
- *				it, changes the disk
- *	a guest range		one request changes mappings there		io/range.c
- *	layers_lock		the top is flushed, or changes			io/disk.c
- *	img->committing		metadata goes to the disk			image/commit.c
- *	shared->opening		an image is being opened		io/share.c
- *	shared->flushing	a raw file is being flushed			io/share.c
- *	map->fill[]		a leaf of a map is being filled		chain/map.c
- *	img->lock		metadata changes; held over metadata I/O	image/internal.h
- *	registry, disks_lock,	lists, never held over I/O		io/share.c, io/disk.c
- *	look_lock, devs_lock
- *	map->lock, cache->lock,	leaf locks: nothing is taken, allocated
- *	img->words, pool.lock,	or waited for under them
- *	ranges->lock, room->lock,
- *	job->lock
- *
- * A device may lie on another one of this module: all but the last two groups may be held
- * while the lower device takes its own.
+ * The order of all locks is in Documentation/protocol.md.
  */
 #include <linux/device-mapper.h>
 #include <linux/module.h>
 
 #include "env.h"
 #include "io/bios.h"
-#include "io/change.h"
+#include "io/device.h"
+#include "io/request.h"
 #include "target/message.h"
 
 /* The largest logical block size that Linux has, 64 KiB. */
@@ -41,12 +23,10 @@ struct q2_target {
 	struct dm_target *ti;
 	struct q2_table table;
 	struct q2_disk *disk;
-	struct q2_job job;
+	struct q2_control control;
 	struct mutex devs_lock;
 	/* One a layer, base first; NULL for regular files and layers that are gone; devs_lock. */
 	struct dm_dev **devs;
-	struct mutex changing; /* one message at a time, none while suspended changes */
-	bool suspended;	       /* no request is served; protected by changing */
 };
 
 /*
@@ -106,7 +86,7 @@ static int get_devices(struct q2_target *t, struct q2_err *err)
 	for (i = 0; i < t->table.nr_layers; i++) {
 		const char *path = t->table.layers[i].path;
 
-		if (!t->disk->shared[i]->host->bdev)
+		if (!q2_host_is_device(t->disk->shared[i]->host))
 			continue;
 		ret = dm_get_device(t->ti, path,
 				    t->table.write && i == t->table.nr_layers - 1
@@ -139,8 +119,6 @@ static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	}
 	t->ti = ti;
 	mutex_init(&t->devs_lock);
-	mutex_init(&t->changing);
-	t->suspended = true;
 	ret = q2_table_parse(&t->table, argc, argv, err);
 	if (ret)
 		goto free_target;
@@ -197,7 +175,7 @@ static int q2_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 			ti->num_write_zeroes_bios = 1;
 		}
 	}
-	q2_job_init(&t->job, t->disk);
+	q2_control_init(&t->control, t->disk);
 	ti->private = t;
 	return 0;
 
@@ -217,7 +195,7 @@ static void q2_dtr(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
-	q2_job_exit(&t->job);
+	q2_control_exit(&t->control);
 	put_devices(t);
 	q2_disk_close(t->disk);
 	kvfree(t->devs);
@@ -234,7 +212,7 @@ static int map_read(struct q2_request *req, struct bio *bio)
 {
 	struct q2_run run;
 
-	q2_request_find(req->disk, req->guest, bio->bi_iter.bi_size, &run);
+	q2_disk_lookup(req->op.disk, req->op.guest, bio->bi_iter.bi_size, &run);
 	/* Only up to the end of what is one run; device-mapper sends the rest again. */
 	if (run.len < bio->bi_iter.bi_size)
 		dm_accept_partial_bio(bio, run.len >> SECTOR_SHIFT);
@@ -246,10 +224,10 @@ static int map_write(struct q2_request *req, struct bio *bio)
 	struct q2_run run;
 
 	if (!bio->bi_iter.bi_size) {
-		q2_request_change(req, q2_change_flush);
+		q2_request_change(req, Q2_CHANGE_FLUSH);
 		return DM_MAPIO_SUBMITTED;
 	}
-	q2_request_find(req->disk, req->guest, bio->bi_iter.bi_size, &run);
+	q2_disk_lookup(req->op.disk, req->op.guest, bio->bi_iter.bi_size, &run);
 	if (run.kind == Q2_MAP_DATA && run.in_place && run.len < bio->bi_iter.bi_size)
 		dm_accept_partial_bio(bio, run.len >> SECTOR_SHIFT);
 	return result_of(q2_request_write(req, &run));
@@ -258,7 +236,7 @@ static int map_write(struct q2_request *req, struct bio *bio)
 /* What the request holds while it is under way. */
 static void give_back(struct q2_request *req)
 {
-	q2_request_leave(req);
+	q2_op_leave(&req->op);
 	if (req->swap)
 		q2_bios_swap_end(req->swap);
 	req->swap = 0;
@@ -276,20 +254,20 @@ static int q2_map(struct dm_target *ti, struct bio *bio)
 	struct q2_target *t = ti->private;
 	struct q2_request *req = dm_per_bio_data(bio, sizeof(*req));
 
-	req->disk = t->disk;
+	req->op.disk = t->disk;
 	req->bio = bio;
-	req->guest = dm_target_offset(ti, bio->bi_iter.bi_sector) << SECTOR_SHIFT;
+	req->op.guest = dm_target_offset(ti, bio->bi_iter.bi_sector) << SECTOR_SHIFT;
 	req->swap = 0;
-	req->in_flight = -1;
-	if ((bio->bi_opf & REQ_SWAP) && t->disk->has_bios) {
+	req->op.token = -1;
+	if ((bio->bi_opf & REQ_SWAP) && t->disk->io->has_bios) {
 		req->swap = q2_bios_swap_begin(bio->bi_iter.bi_size);
 		if (!req->swap) {
 			q2_request_finish(req, BLK_STS_AGAIN);
 			return DM_MAPIO_SUBMITTED;
 		}
 	}
-	/* Before anything is looked up: see in_flight of struct q2_disk. */
-	req->in_flight = t->disk->writable ? q2_disk_enter(t->disk) : -1;
+	/* Before anything is looked up: see q2_op_enter(). */
+	q2_op_enter(&req->op);
 	if (bio_op(bio) == REQ_OP_READ)
 		return map_read(req, bio);
 	if (!t->disk->writable)
@@ -298,10 +276,10 @@ static int q2_map(struct dm_target *ti, struct bio *bio)
 	case REQ_OP_WRITE:
 		return map_write(req, bio);
 	case REQ_OP_DISCARD:
-		q2_request_change(req, q2_change_discard);
+		q2_request_change(req, Q2_CHANGE_DISCARD);
 		return DM_MAPIO_SUBMITTED;
 	case REQ_OP_WRITE_ZEROES:
-		q2_request_change(req, q2_change_zero);
+		q2_request_change(req, Q2_CHANGE_ZERO);
 		return DM_MAPIO_SUBMITTED;
 	default:
 		return refuse(req);
@@ -315,7 +293,7 @@ static int q2_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 	give_back(req);
 	/* The last two are tried again by whoever gets them. */
 	if (*error && *error != BLK_STS_AGAIN && *error != BLK_STS_DM_REQUEUE)
-		q2_disk_count(req->disk, Q2_COUNT_ERRORS);
+		q2_disk_count(req->op.disk, Q2_COUNT_ERRORS);
 	return DM_ENDIO_DONE;
 }
 
@@ -323,44 +301,29 @@ static int q2_preresume(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
-	/* A message that wants the image alone has it until it has ended. */
-	mutex_lock(&t->changing);
-	q2_disk_resume(t->disk);
-	t->suspended = false;
-	mutex_unlock(&t->changing);
-	q2_job_release(&t->job);
+	q2_control_preresume(&t->control);
 	return 0;
 }
 
-/*
- * The file system on the device has not been frozen yet: what it writes back then may have to
- * wait for room, and is waited for. Not so if device-mapper is to send requests back.
- */
 static void q2_presuspend(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
-	if (dm_noflush_suspending(ti))
-		q2_room_leave(t->disk);
-	q2_job_hold(&t->job);
+	q2_control_presuspend(&t->control, dm_noflush_suspending(ti));
 }
 
 static void q2_presuspend_undo(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
-	q2_room_return(t->disk);
-	q2_job_release(&t->job);
+	q2_control_presuspend_undo(&t->control);
 }
 
 static void q2_postsuspend(struct dm_target *ti)
 {
 	struct q2_target *t = ti->private;
 
-	mutex_lock(&t->changing);
-	q2_disk_postsuspend(t->disk);
-	t->suspended = true;
-	mutex_unlock(&t->changing);
+	q2_control_postsuspend(&t->control);
 }
 
 /* What may be done with the device now. Under look_lock. */
@@ -451,7 +414,7 @@ static unsigned int print_info(struct q2_target *t, char *result, unsigned int m
 	for (; failed && *failed; failed++)
 		sz += scnprintf(result + sz, maxlen - sz, "%c", *failed == ' ' ? '_' : *failed);
 	if (disk->writable)
-		sz += print_job(&t->job, result + sz, maxlen - sz);
+		sz += print_job(&t->control.job, result + sz, maxlen - sz);
 	return sz;
 }
 
@@ -478,17 +441,15 @@ static int q2_message(struct dm_target *ti, unsigned int argc, char **argv, char
 {
 	struct q2_target *t = ti->private;
 	struct q2_message msg = {
-		.disk = t->disk,
-		.job = &t->job,
+		.control = &t->control,
 		.table = &t->table,
 	};
 	struct q2_err err = {};
 	int ret;
 
-	mutex_lock(&t->changing);
-	msg.suspended = t->suspended;
+	q2_control_begin(&t->control);
 	ret = q2_message_do(&msg, argc, argv, &err);
-	mutex_unlock(&t->changing);
+	q2_control_end(&t->control);
 	if (ret)
 		pr_err("dm-qcow2: %s: %s\n", t->disk->name,
 		       err.text[0] ? err.text : "the message could not be served");
@@ -564,13 +525,13 @@ static struct target_type qcow2_target = {
 
 static int __init q2_init(void)
 {
-	int ret = q2_disk_init();
+	int ret = q2_io_init();
 
 	if (ret)
 		return ret;
 	ret = q2_jobs_init();
 	if (ret)
-		goto exit_disk;
+		goto exit_io;
 	ret = dm_register_target(&qcow2_target);
 	if (ret)
 		goto exit_jobs;
@@ -578,8 +539,8 @@ static int __init q2_init(void)
 
 exit_jobs:
 	q2_jobs_exit();
-exit_disk:
-	q2_disk_exit();
+exit_io:
+	q2_io_exit();
 	return ret;
 }
 
@@ -587,7 +548,7 @@ static void __exit q2_exit(void)
 {
 	dm_unregister_target(&qcow2_target);
 	q2_jobs_exit();
-	q2_disk_exit();
+	q2_io_exit();
 }
 
 module_init(q2_init);

@@ -194,7 +194,7 @@ static int transfer(struct guest *g, unsigned int layer, const struct q2_extent 
 	return 0;
 }
 
-/* Where guest bytes are: as find_piece() of module/io. */
+/* Where guest bytes are: as q2_disk_find() of module/serve. */
 static int find(struct guest *g, u64 guest, u64 len, unsigned int *layer, struct q2_extent *ext,
 		bool *in_place)
 {

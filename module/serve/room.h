@@ -12,21 +12,18 @@
  * suspend without flush does not (device-mapper's noflush): it sends them back, and
  * device-mapper maps them anew after the resume.
  */
-#ifndef Q2_IO_ROOM_H
-#define Q2_IO_ROOM_H
+#ifndef Q2_SERVE_ROOM_H
+#define Q2_SERVE_ROOM_H
 
-#include <linux/blk_types.h>
-#include <linux/list.h>
-#include <linux/spinlock.h>
-#include <linux/workqueue.h>
+#include "env.h"
 
 struct q2_disk;
-struct q2_request;
+struct q2_op;
 
 /**
  * struct q2_room - the changes of a disk that wait
  * @lock: protects what follows
- * @parked: struct q2_request, the one that came first at the front
+ * @parked: struct q2_op, the one that came first at the front
  * @leaving: the disk is being suspended, and no change may wait
  * @look: tries them again
  */
@@ -44,28 +41,28 @@ void q2_room_exit(struct q2_disk *disk);
 
 /**
  * q2_room_park() - may a change that failed be served again, later?
- * @req: its request; holds nothing
+ * @op: it; holds nothing
  * @error: why it failed: -ENOSPC or -ENOMEM; anything else is never parked
  *
  * Blocks for a moment. Return: true: the request belongs to q2_room_look() now; false: it has
- * to end with q2_room_status().
+ * to end.
  */
-bool q2_room_park(struct q2_request *req, int error);
+bool q2_room_park(struct q2_op *op, int error);
 
 /*
  * Is it time to try a step that found no room once more, right away? It is the first time,
  * when clusters that were freed can be had by a commit. Blocks.
  */
-bool q2_room_make(struct q2_request *req);
+bool q2_room_make(struct q2_op *op);
 
 /* A change ends. If it had waited, and has found room, others may, too. Process context. */
-void q2_room_done(struct q2_request *req, int error);
+void q2_room_done(struct q2_op *op, int error);
 
 /*
- * What a request ends with after @error: sent back if it could have waited had the disk not
- * been suspended without flush.
+ * Is a request that fails with @error to be sent back instead? It is if it could have waited
+ * had the disk not been suspended without flush. Any context.
  */
-blk_status_t q2_room_status(struct q2_disk *disk, int error);
+bool q2_room_sends_back(const struct q2_disk *disk, int error);
 
 /* From now on no change may wait, or it may again. */
 void q2_room_leave(struct q2_disk *disk);

@@ -6,19 +6,17 @@
  * Lifetime: q2_disk_open() in the constructor, q2_disk_close() in the
  * destructor, requests in between; device-mapper sees to it that none is left.
  */
-#ifndef Q2_IO_DISK_H
-#define Q2_IO_DISK_H
-
-#include <linux/percpu.h>
-#include <linux/rwsem.h>
-#include <linux/srcu.h>
-#include <linux/workqueue.h>
+#ifndef Q2_SERVE_DISK_H
+#define Q2_SERVE_DISK_H
 
 #include "chain/map.h"
-#include "io/hints.h"
-#include "io/range.h"
-#include "io/room.h"
-#include "io/share.h"
+#include "serve/hints.h"
+#include "serve/range.h"
+#include "serve/room.h"
+#include "serve/shared.h"
+
+/* Requests of one device that change mappings at a time: each takes memory below. */
+#define Q2_MAX_CHANGES 64
 
 /* What requests were made of; one set a CPU. Units: lookups, runs, requests. */
 enum q2_count {
@@ -47,7 +45,6 @@ struct q2_counters {
  * @map: flattened map over @chain
  * @wq: where requests that may wait are served; the device's own, so that a
  *      device whose image lies on another one never waits for its turn there
- * @bios: pieces of split requests
  * @counters: statistics
  * @corruptions: requests that met a broken table entry or broken compressed data
  * @event: called once, from a worker, when @corruptions leaves 0
@@ -60,12 +57,6 @@ struct q2_counters {
  * @change_wq: where requests are served that change mappings, and commits done.
  *             These wait for requests that hold @in_flight, which therefore
  *             must never wait for a place here
- * @near_wq: the same, for a short change while there is no other, if who asks is going to
- *           sleep until it is done: on that CPU, which is free then. That saves switching
- *           tasks once more, and waking another CPU
- * @changing: requests in @change_wq and @near_wq
- * @asker: the task that asked for a change last; a number, it may be gone
- * @asker_slept: how often it had gone to sleep by then; both are a guess, without a lock
  * @top: the open image of the top layer
  * @writable: @top may be written
  * @in_flight: held by every request that uses host clusters it has looked up; a
@@ -85,7 +76,6 @@ struct q2_counters {
  * @owner: the mapped device
  * @fill_lock: protects @fill_reserve
  * @fill_reserve: room for @range_unit bytes: writing memory back must not need memory
- * @has_bios: q2_bios_put() is due
  * @commit_work: commits what has waited for a while
  * @nospace_ms: how long a write may wait for room, milliseconds
  * @nospace: changes that wait for room now
@@ -95,13 +85,13 @@ struct q2_counters {
  * @is_low: @room_left is below @low_water
  * @failed: why nothing is written any more, or NULL; stays until the disk is closed
  * @room: changes that wait for room or memory
+ * @io: of those who move bytes (serve/io.h)
  */
 struct q2_disk {
 	struct q2_chain *chain;
 	struct q2_shared **shared;
 	struct q2_map *map;
 	struct workqueue_struct *wq;
-	struct bio_set bios;
 	struct q2_counters __percpu *counters;
 	atomic_t corruptions;
 	void (*event)(void *arg);
@@ -114,10 +104,6 @@ struct q2_disk {
 	const void *table;
 	/* writing */
 	struct workqueue_struct *change_wq;
-	struct workqueue_struct *near_wq;
-	atomic_t changing;
-	const struct task_struct *asker;
-	unsigned long asker_slept;
 	struct q2_shared *top;
 	bool writable;
 	struct srcu_struct in_flight;
@@ -130,7 +116,6 @@ struct q2_disk {
 	void *owner;
 	struct mutex fill_lock;
 	void *fill_reserve;
-	bool has_bios;
 	struct delayed_work commit_work;
 	unsigned int nospace_ms;
 	atomic_t nospace;
@@ -140,6 +125,7 @@ struct q2_disk {
 	bool is_low;
 	const char *failed;
 	struct q2_room room;
+	struct q2_disk_io *io;
 };
 
 /**
@@ -274,8 +260,8 @@ extern const struct q2_image_hooks q2_disk_hooks;
 /* Clusters of @s can be written, the largest so far or not. No range is held. 0 or -ENOMEM. */
 int q2_disk_fit_unit(struct q2_disk *disk, const struct q2_shared *s);
 
-/* Register and free the module's shrinker and pools. Return: 0 or -errno. */
-int q2_disk_init(void);
-void q2_disk_exit(void);
+/* For the shrinker: leaves of maps to drop, and those that there are. Locks are tried only. */
+unsigned long q2_disks_shrink(unsigned long nr);
+unsigned long q2_disks_shrinkable(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Where guests have just been: for a stream job that copies there first (copy-on-read). */
-#ifndef Q2_IO_HINTS_H
-#define Q2_IO_HINTS_H
+#ifndef Q2_SERVE_HINTS_H
+#define Q2_SERVE_HINTS_H
 
 #include "env.h"
 

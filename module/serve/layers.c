@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Changing the chain of a disk in use. */
 #include "env.h"
-#include "io/bios.h"
-#include "io/layers.h"
+#include "serve/io.h"
+#include "serve/layers.h"
 
 /* Nobody changes a mapping, from here until the range is given back. */
 static void lock_all(struct q2_disk *disk, struct q2_range *range)
@@ -23,10 +23,8 @@ int q2_layers_make_writable(struct q2_disk *disk, unsigned int layer, struct q2_
 	int ret;
 
 	ret = q2_disk_fit_unit(disk, s);
-	if (!ret && !s->host->bdev && !disk->has_bios) {
-		ret = q2_bios_get();
-		disk->has_bios = !ret;
-	}
+	if (!ret)
+		ret = q2_io_prepare(disk, s);
 	if (ret)
 		return q2_err_set(err, -ret, "there is not enough memory");
 	ret = q2_shared_make_writable(s, disk->owner, &q2_disk_hooks, err);

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Changes that wait for room, or for memory. */
 #include "env.h"
-#include "io/request.h"
-#include "io/room.h"
+#include "serve/io.h"
+#include "serve/room.h"
 
 /* How often one that waits for room is tried again. */
 #define ROOM_DELAY (HZ / 2)
 /* The same for memory. */
 #define MEMORY_DELAY (HZ / 50 + 1)
 
-static void end(struct q2_request *req, int error)
+static void end(struct q2_op *op, int error)
 {
-	struct q2_disk *disk = req->disk;
-	blk_status_t status = q2_room_status(disk, error);
+	struct q2_disk *disk = op->disk;
 
-	if (status != BLK_STS_DM_REQUEUE)
+	op->send_back = q2_room_sends_back(disk, error);
+	if (!op->send_back)
 		pr_err_ratelimited("dm-qcow2: %s: no room for %u bytes at guest offset %llu\n",
-				   disk->name, req->bio->bi_iter.bi_size, req->guest);
-	q2_room_done(req, error);
-	q2_request_end_change(req, status);
+				   disk->name, op->len, op->guest);
+	q2_room_done(op, error);
+	q2_io_end(op, error);
 }
 
 /* One that waits for room, and all that wait for memory, go to the workers again. */
@@ -26,30 +26,30 @@ static void look(struct work_struct *work)
 {
 	struct q2_room *room = container_of(to_delayed_work(work), struct q2_room, look);
 	struct q2_disk *disk = container_of(room, struct q2_disk, room);
-	struct q2_request *req, *next;
+	struct q2_op *op, *next;
 	LIST_HEAD(again);
 	LIST_HEAD(over);
 	bool tried = false;
 
 	spin_lock(&room->lock);
-	list_for_each_entry_safe(req, next, &room->parked, parked) {
-		if (room->leaving || (req->starved && time_after(jiffies, req->deadline))) {
-			list_move_tail(&req->parked, &over);
-		} else if (!req->starved || !tried) {
-			tried |= req->starved;
-			list_move_tail(&req->parked, &again);
+	list_for_each_entry_safe(op, next, &room->parked, parked) {
+		if (room->leaving || (op->starved && time_after(jiffies, op->deadline))) {
+			list_move_tail(&op->parked, &over);
+		} else if (!op->starved || !tried) {
+			tried |= op->starved;
+			list_move_tail(&op->parked, &again);
 		}
 	}
 	if (!list_empty(&room->parked))
 		queue_delayed_work(disk->wq, &room->look, ROOM_DELAY);
 	spin_unlock(&room->lock);
-	list_for_each_entry_safe(req, next, &again, parked) {
-		list_del(&req->parked);
-		queue_work(disk->change_wq, &req->work);
+	list_for_each_entry_safe(op, next, &again, parked) {
+		list_del(&op->parked);
+		queue_work(disk->change_wq, &op->work);
 	}
-	list_for_each_entry_safe(req, next, &over, parked) {
-		list_del(&req->parked);
-		end(req, req->starved ? -ENOSPC : -ENOMEM);
+	list_for_each_entry_safe(op, next, &over, parked) {
+		list_del(&op->parked);
+		end(op, op->starved ? -ENOSPC : -ENOMEM);
 	}
 }
 
@@ -67,51 +67,51 @@ void q2_room_exit(struct q2_disk *disk)
 	cancel_delayed_work_sync(&disk->room.look);
 }
 
-bool q2_room_make(struct q2_request *req)
+bool q2_room_make(struct q2_op *op)
 {
-	struct q2_disk *disk = req->disk;
+	struct q2_disk *disk = op->disk;
 
-	if (req->deadline)
+	if (op->deadline)
 		return false;
 	/* 0 means that there was room so far. */
-	req->deadline = (jiffies + msecs_to_jiffies(disk->nospace_ms)) | 1;
+	op->deadline = (jiffies + msecs_to_jiffies(disk->nospace_ms)) | 1;
 	return !q2_disk_flush(disk);
 }
 
 /* The first one to find no room tells. Blocks for a moment. */
-static void starve(struct q2_request *req)
+static void starve(struct q2_op *op)
 {
-	struct q2_disk *disk = req->disk;
+	struct q2_disk *disk = op->disk;
 
-	req->starved = true;
+	op->starved = true;
 	if (atomic_inc_return(&disk->nospace) != 1)
 		return;
 	/* No range is held: a merge may take the top away. */
 	mutex_lock(&disk->look_lock);
 	pr_warn("dm-qcow2: %s: %s: no room for new clusters; writes wait %u s for more\n",
-		disk->name, disk->top->host->file.name, disk->nospace_ms / 1000);
+		disk->name, disk->top->file->name, disk->nospace_ms / 1000);
 	mutex_unlock(&disk->look_lock);
 	q2_disk_event(disk);
 }
 
-bool q2_room_park(struct q2_request *req, int error)
+bool q2_room_park(struct q2_op *op, int error)
 {
-	struct q2_disk *disk = req->disk;
+	struct q2_disk *disk = op->disk;
 	struct q2_room *room = &disk->room;
 	bool parked = false;
 
 	if (error == -ENOSPC) {
-		if (!disk->nospace_ms || time_after(jiffies, req->deadline))
+		if (!disk->nospace_ms || time_after(jiffies, op->deadline))
 			return false;
-		if (!req->starved)
-			starve(req);
+		if (!op->starved)
+			starve(op);
 	} else if (error != -ENOMEM) {
 		return false;
 	}
 	spin_lock(&room->lock);
 	/* Under the lock: q2_room_leave() finds every one that has been parked. */
 	if (!room->leaving) {
-		list_add_tail(&req->parked, &room->parked);
+		list_add_tail(&op->parked, &room->parked);
 		parked = true;
 		if (error == -ENOMEM)
 			mod_delayed_work(disk->wq, &room->look, MEMORY_DELAY);
@@ -122,21 +122,21 @@ bool q2_room_park(struct q2_request *req, int error)
 	return parked;
 }
 
-void q2_room_done(struct q2_request *req, int error)
+void q2_room_done(struct q2_op *op, int error)
 {
-	struct q2_disk *disk = req->disk;
-	struct q2_request *other;
+	struct q2_disk *disk = op->disk;
+	struct q2_op *other;
 
-	if (!req->starved)
+	if (!op->starved)
 		return;
-	req->starved = false;
+	op->starved = false;
 	atomic_dec(&disk->nospace);
 	if (error)
 		return;
 	/* There is room again: nobody waits for the next look. */
 	for (;;) {
 		spin_lock(&disk->room.lock);
-		other = list_first_entry_or_null(&disk->room.parked, struct q2_request, parked);
+		other = list_first_entry_or_null(&disk->room.parked, struct q2_op, parked);
 		if (other)
 			list_del(&other->parked);
 		spin_unlock(&disk->room.lock);
@@ -146,13 +146,9 @@ void q2_room_done(struct q2_request *req, int error)
 	}
 }
 
-blk_status_t q2_room_status(struct q2_disk *disk, int error)
+bool q2_room_sends_back(const struct q2_disk *disk, int error)
 {
-	if ((error == -ENOSPC || error == -ENOMEM) && READ_ONCE(disk->room.leaving))
-		return BLK_STS_DM_REQUEUE;
-	if (error == -EUCLEAN || error == -EROFS)
-		return BLK_STS_IOERR;
-	return errno_to_blk_status(error);
+	return (error == -ENOSPC || error == -ENOMEM) && READ_ONCE(disk->room.leaving);
 }
 
 void q2_room_leave(struct q2_disk *disk)

@@ -11,12 +11,10 @@
  * endless row of small ones, and each wait is as long as the ranges ahead are held. For the
  * same reason a task that holds a range must not ask for another one.
  */
-#ifndef Q2_IO_RANGE_H
-#define Q2_IO_RANGE_H
+#ifndef Q2_SERVE_RANGE_H
+#define Q2_SERVE_RANGE_H
 
-#include <linux/completion.h>
-#include <linux/list.h>
-#include <linux/spinlock.h>
+#include "env.h"
 
 /**
  * struct q2_ranges - the ranges of a disk

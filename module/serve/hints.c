@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Where guests have just been. */
 #include "env.h"
-#include "io/hints.h"
+#include "serve/hints.h"
 
 void q2_hints_init(struct q2_hints *hints)
 {

@@ -6,7 +6,7 @@
  * held over I/O, so an image on a device that does not answer delays nobody else.
  */
 #include "env.h"
-#include "io/share.h"
+#include "serve/shared.h"
 
 static DEFINE_MUTEX(registry);
 static LIST_HEAD(shared_images); /* protected by registry */
@@ -23,7 +23,7 @@ static struct q2_shared *find(const struct q2_host *host, const struct q2_share_
 
 	lockdep_assert_held(&registry);
 	list_for_each_entry(s, &shared_images, list) {
-		if (!q2_host_same(s->host, host))
+		if (q2_host_compare(s->host, host))
 			continue;
 		if (s->owner && s->owner != params->owner)
 			return ERR_PTR(q2_err_set(err, EBUSY,
@@ -67,6 +67,7 @@ static struct q2_shared *enter(struct q2_host *host, const struct q2_share_param
 		return s;
 	}
 	fresh->host = host;
+	fresh->file = q2_host_file(host);
 	fresh->format = params->format;
 	fresh->owner = params->write ? params->owner : NULL;
 	fresh->users = 1;
@@ -85,17 +86,17 @@ static int check_block_size(const struct q2_host *host, const struct q2_image *i
 {
 	u32 piece = min_t(u32, 1U << q2_image_geometry(img)->subcluster_bits, 4096);
 
-	if (!host->direct || host->align <= piece)
+	if (!q2_host_is_direct(host) || q2_host_align(host) <= piece)
 		return 0;
 	return q2_err_set(
 		err, EINVAL,
 		"its clusters are smaller than the blocks of %u bytes below it, so it can only be attached read-only",
-		host->align);
+		q2_host_align(host));
 }
 
 static int open_image(struct q2_shared *s, const struct q2_share_params *params, struct q2_err *err)
 {
-	struct q2_image *img = q2_image_open(&s->host->file, params->cache_bytes, err);
+	struct q2_image *img = q2_image_open(s->file, params->cache_bytes, err);
 	int ret = 0;
 
 	if (IS_ERR(img))
@@ -157,7 +158,7 @@ static int claim(struct q2_shared *s, void *owner, struct q2_err *err)
 		ret = q2_err_set(
 			err, EBUSY,
 			"%s: is in use by another attached device, or by a table that is loaded, so it cannot be written",
-			s->host->file.name);
+			s->file->name);
 	else
 		s->owner = owner;
 	mutex_unlock(&registry);
@@ -185,14 +186,14 @@ int q2_shared_make_writable(struct q2_shared *s, void *owner, const struct q2_im
 		return ret;
 	mutex_lock(&s->opening);
 	ret = q2_host_make_writable(s->host, err);
-	if (!ret && s->host->locked)
+	if (!ret && q2_host_is_locked(s->host))
 		ret = q2_host_lock(s->host, true, err);
 	if (!ret && s->img) {
 		ret = check_block_size(s->host, s->img, &why);
 		if (!ret)
 			ret = q2_image_make_writable(s->img, hooks, s, &why);
 		if (ret)
-			q2_err_set(err, -ret, "%s: %s", s->host->file.name, why.text);
+			q2_err_set(err, -ret, "%s: %s", s->file->name, why.text);
 	}
 	if (ret)
 		q2_host_lock_less(s->host);
@@ -211,7 +212,7 @@ static int flush_raw(struct q2_shared *s)
 	if (s->flush_done < asked && !s->lost) {
 		/* Everyone who asks before this one begins is served by it. */
 		covers = atomic64_read(&s->flush_asked);
-		ret = q2_file_flush(&s->host->file);
+		ret = q2_file_flush(s->file);
 		if (ret)
 			WRITE_ONCE(s->lost, true);
 		s->flush_done = covers;
@@ -277,11 +278,6 @@ void q2_shared_put(struct q2_shared *s)
 	mutex_destroy(&s->opening);
 	mutex_destroy(&s->flushing);
 	kfree(s);
-}
-
-bool q2_shared_same_host(const struct q2_shared *a, const struct q2_shared *b)
-{
-	return q2_host_same(a->host, b->host);
 }
 
 unsigned long q2_shared_shrink(unsigned long nr)

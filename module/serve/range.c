@@ -5,7 +5,7 @@
  * Lists will do: there are as many ranges as workers, at most.
  */
 #include "env.h"
-#include "io/range.h"
+#include "serve/range.h"
 
 void q2_ranges_init(struct q2_ranges *ranges, u64 unit)
 {

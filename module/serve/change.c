@@ -6,24 +6,20 @@
  * A request gives its in-flight token back before it is queued here: a commit
  * waits until all tokens of its time are back, and these requests commit.
  */
-#include <linux/jiffies.h>
-#include <linux/sched/mm.h>
-#include <linux/uio.h>
-
 #include "env.h"
-#include "io/change.h"
+#include "serve/change.h"
+#include "serve/find.h"
+#include "serve/io.h"
 
 /* Changes that nobody flushes are committed after this time. */
 #define COMMIT_DELAY (5 * HZ)
-/* Parts of a write among zeroes: a cluster of 64 KiB, and a few of what is written. */
-#define FEW_VECS 20U
 
 /*
  * One request in a worker, from begin() to end(). @to is what the step at hand changes:
  * the top, unless that is being merged into another layer (choose()).
  */
 struct change {
-	struct q2_request *req;
+	struct q2_op *op;
 	struct q2_disk *disk;
 	struct q2_shared *to;
 	struct q2_range range;
@@ -32,8 +28,8 @@ struct change {
 
 static void begin(struct change *c, struct work_struct *work)
 {
-	c->req = container_of(work, struct q2_request, work);
-	c->disk = c->req->disk;
+	c->op = container_of(work, struct q2_op, work);
+	c->disk = c->op->disk;
 	c->noio = memalloc_noio_save();
 }
 
@@ -50,7 +46,7 @@ static int lock(struct change *c, u64 guest, u64 len)
 	/* The top, and where it is merged to, stay what they are as long as a range is held. */
 	c->to = disk->top;
 	dest = disk->chain->dest;
-	if (c->req->starved) {
+	if (c->op->starved) {
 		/* Block devices may have been made larger. */
 		q2_host_refresh(c->to->host);
 		if (dest != Q2_NO_LAYER)
@@ -84,34 +80,33 @@ static void unlock(struct change *c)
 /* The request ends, or waits for room. Nothing is held. */
 static void end(struct change *c, int error)
 {
-	struct q2_request *req = c->req;
+	struct q2_op *op = c->op;
 	struct q2_disk *disk = c->disk;
-	blk_status_t status;
 
 	if (disk->low_water)
 		q2_disk_look_for_room(disk);
 	/* There is no memory and others have the reserves: what is dirty holds some. */
 	if (error == -ENOMEM)
 		q2_disk_flush(disk);
-	if (!error && (req->bio->bi_opf & REQ_FUA))
+	if (!error && op->fua)
 		error = q2_disk_flush(disk);
 	memalloc_noio_restore(c->noio);
-	if (error && q2_room_park(req, error))
+	if (error && q2_room_park(op, error))
 		return;
-	status = q2_room_status(disk, error);
 	/* What is sent back has not failed. */
-	if (status && status != BLK_STS_DM_REQUEUE)
+	op->send_back = q2_room_sends_back(disk, error);
+	if (error && !op->send_back)
 		pr_err_ratelimited(
 			"dm-qcow2: %s: changing %u bytes at guest offset %llu failed: error %d\n",
-			disk->name, req->bio->bi_iter.bi_size, req->guest, -error);
-	q2_room_done(req, error);
-	q2_request_end_change(req, status);
+			disk->name, op->len, op->guest, -error);
+	q2_room_done(op, error);
+	q2_io_end(op, error);
 }
 
 /* May a step that failed be tried again at once? Later is for end() to see to. */
 static bool try_again(struct change *c, int error)
 {
-	return error == -ENOSPC && q2_room_make(c->req);
+	return error == -ENOSPC && q2_room_make(c->op);
 }
 
 /*
@@ -143,7 +138,7 @@ static void put_room(struct q2_disk *disk, void *buf)
  * Put together what must lie from w->fill_start to w->fill_end: what the device
  * reads there now, with the new bytes over it; and write it in one go.
  */
-static int write_filled(struct change *c, const struct q2_write *w, struct iov_iter *from)
+static int write_filled(struct change *c, const struct q2_write *w, bool zeroes)
 {
 	struct q2_disk *disk = c->disk;
 	u32 len = w->fill_end - w->fill_start, head = w->guest - w->fill_start;
@@ -158,27 +153,14 @@ static int write_filled(struct change *c, const struct q2_write *w, struct iov_i
 				   len - head - w->len);
 	q2_disk_leave(disk, token);
 	if (!ret) {
-		if (!from)
+		if (zeroes)
 			memset(buf + head, 0, w->len);
-		else if (copy_from_iter(buf + head, w->len, from) != w->len)
-			ret = -EIO;
+		else
+			ret = q2_io_copy(c->op, w->guest - c->op->guest, buf + head, w->len);
 	}
 	if (!ret)
-		ret = q2_file_write(&c->to->host->file, w->host - head, buf, len);
+		ret = q2_file_write(c->to->file, w->host - head, buf, len);
 	put_room(disk, buf);
-	return ret;
-}
-
-/* New bytes that fill whole clusters, or go where there are data already: no copy. */
-static int write_through(struct change *c, u64 host, u64 len, struct iov_iter *from)
-{
-	struct iov_iter part = *from;
-	int ret;
-
-	iov_iter_truncate(&part, len);
-	ret = q2_host_write_bytes(c->to->host, host, &part);
-	if (!ret)
-		iov_iter_advance(from, len);
 	return ret;
 }
 
@@ -189,7 +171,7 @@ static bool fill_is_zero(struct change *c, const struct q2_write *w)
 	bool zero;
 	int token;
 
-	if (!IS_ALIGNED(w->host | w->len, c->to->host->align))
+	if (!IS_ALIGNED(w->host | w->len, q2_host_align(c->to->host)))
 		return false;
 	token = q2_disk_enter(disk);
 	zero = q2_disk_reads_zero(disk, w->fill_start, w->guest - w->fill_start) &&
@@ -205,82 +187,27 @@ static bool fill_is_zero(struct change *c, const struct q2_write *w)
  */
 static bool fill_is_there(const struct change *c, const struct q2_write *w)
 {
-	return w->untouched && c->to->host->cheap_holes && w->host != w->host_cluster;
-}
-
-/* Zeroes in @vecs, from number @nr on. Return: the number after them, FEW_VECS + 1 at most. */
-static unsigned int add_zeroes(struct bio_vec *vecs, unsigned int nr, u32 len)
-{
-	u32 part;
-
-	for (; len && nr < FEW_VECS; len -= part) {
-		part = min_t(u32, len, PAGE_SIZE);
-		vecs[nr++] = (struct bio_vec){.bv_page = ZERO_PAGE(0), .bv_len = part};
-	}
-	return len ? FEW_VECS + 1 : nr;
-}
-
-/* The same with the next @len bytes of @from. */
-static unsigned int add_bytes(struct bio_vec *vecs, unsigned int nr, const struct iov_iter *from,
-			      u32 len)
-{
-	const struct bio_vec *bv = from->bvec;
-	u32 skip = from->iov_offset, part;
-
-	for (; len && nr < FEW_VECS; len -= part, skip = 0, bv++) {
-		part = min(bv->bv_len - skip, len);
-		vecs[nr++] = (struct bio_vec){
-			.bv_page = bv->bv_page,
-			.bv_len = part,
-			.bv_offset = bv->bv_offset + skip,
-		};
-	}
-	return len ? FEW_VECS + 1 : nr;
-}
-
-/*
- * The new bytes with zeroes around them in one go, of which there is one page. -E2BIG: that
- * takes more than a few parts, and costs less when it is put together in memory.
- */
-static int write_among_zeroes(struct change *c, const struct q2_write *w, struct iov_iter *from)
-{
-	u32 head = w->guest - w->fill_start, tail = w->fill_end - w->guest - w->len;
-	struct bio_vec vecs[FEW_VECS];
-	struct iov_iter all;
-	unsigned int nr;
-	int ret;
-
-	nr = add_zeroes(vecs, 0, head);
-	nr = add_bytes(vecs, nr, from, w->len);
-	nr = add_zeroes(vecs, nr, tail);
-	if (nr > FEW_VECS)
-		return -E2BIG;
-	iov_iter_bvec(&all, ITER_SOURCE, vecs, nr, head + w->len + tail);
-	ret = q2_host_write_bytes(c->to->host, w->host - head, &all);
-	if (!ret)
-		iov_iter_advance(from, w->len);
-	return ret;
+	return w->untouched && w->host != w->host_cluster && q2_host_has_cheap_holes(c->to->host);
 }
 
 /* Write what a step has to, and no more than that. */
-static int write_bytes(struct change *c, const struct q2_write *w, struct iov_iter *from)
+static int write_bytes(struct change *c, const struct q2_write *w)
 {
-	struct iov_iter part = *from;
+	u32 head = w->guest - w->fill_start, tail = w->fill_end - w->guest - w->len;
+	u64 skip = w->guest - c->op->guest;
 	int ret;
 
-	if (w->fill_start == w->guest && w->fill_end == w->guest + w->len)
-		return write_through(c, w->host, w->len, from);
+	/* Whole clusters, or where there are data already. */
+	if (!head && !tail)
+		return q2_io_write(c->op, skip, w->len, c->to, w->host);
 	if (fill_is_zero(c, w)) {
 		if (fill_is_there(c, w))
-			return write_through(c, w->host, w->len, from);
-		ret = write_among_zeroes(c, w, from);
+			return q2_io_write(c->op, skip, w->len, c->to, w->host);
+		ret = q2_io_write_among(c->op, skip, w->len, c->to, w->host - head, head, tail);
 		if (ret != -E2BIG)
 			return ret;
 	}
-	ret = write_filled(c, w, &part);
-	if (!ret)
-		iov_iter_advance(from, w->len);
-	return ret;
+	return write_filled(c, w, false);
 }
 
 /*
@@ -309,15 +236,15 @@ static int choose(struct change *c, u64 guest, u64 *len)
 }
 
 /* The same in a raw file: the bytes lie where they are. */
-static int write_raw_step(struct change *c, u64 guest, u64 len, struct iov_iter *from, u64 *done)
+static int write_raw_step(struct change *c, u64 guest, u64 len, bool zeroes, u64 *done)
 {
-	struct q2_file *file = &c->to->host->file;
+	struct q2_file *file = c->to->file;
 	void *buf;
 	int ret;
 
 	*done = len;
-	if (from)
-		return write_through(c, guest, len, from);
+	if (!zeroes)
+		return q2_io_write(c->op, guest - c->op->guest, len, c->to, guest);
 	ret = file->ops->zero(file, guest, len);
 	if (ret != -EOPNOTSUPP)
 		return ret;
@@ -331,9 +258,9 @@ static int write_raw_step(struct change *c, u64 guest, u64 len, struct iov_iter 
 
 /*
  * Write the first bytes of a range: up to the next border if it begins or ends
- * inside a cluster, whole clusters otherwise. @from is NULL for zeroes.
+ * inside a cluster, whole clusters otherwise.
  */
-static int write_step(struct change *c, u64 guest, u64 len, struct iov_iter *from, u64 *done)
+static int write_step(struct change *c, u64 guest, u64 len, bool zeroes, u64 *done)
 {
 	struct q2_image *img;
 	struct q2_write w;
@@ -345,17 +272,17 @@ static int write_step(struct change *c, u64 guest, u64 len, struct iov_iter *fro
 		return ret;
 	img = c->to->img;
 	if (!img)
-		return write_raw_step(c, guest, len, from, done);
+		return write_raw_step(c, guest, len, zeroes, done);
 	size = q2_image_geometry(img)->cluster_size;
 	in_cluster = guest & (size - 1);
-	if (in_cluster || len < size || !from)
+	if (in_cluster || len < size || zeroes)
 		len = min_t(u64, len, size - in_cluster);
 	else
 		len = round_down(len, (u64)size);
 	ret = q2_write_begin(img, guest, len, &w);
 	if (ret)
 		return ret;
-	ret = from ? write_bytes(c, &w, from) : write_filled(c, &w, NULL);
+	ret = zeroes ? write_filled(c, &w, true) : write_bytes(c, &w);
 	/* The bytes are on the host before any lookup, or the map, can find them there. */
 	q2_write_end(img, &w, !ret);
 	if (!ret)
@@ -364,13 +291,13 @@ static int write_step(struct change *c, u64 guest, u64 len, struct iov_iter *fro
 }
 
 /* Write a range whole. */
-static int write_range(struct change *c, u64 guest, u64 len, struct iov_iter *from)
+static int write_range(struct change *c, u64 guest, u64 len, bool zeroes)
 {
 	u64 done;
 	int ret = 0;
 
 	while (len) {
-		ret = write_step(c, guest, len, from, &done);
+		ret = write_step(c, guest, len, zeroes, &done);
 		if (ret && try_again(c, ret))
 			continue;
 		if (ret)
@@ -398,22 +325,19 @@ static void warm_map(struct q2_disk *disk, u64 guest)
 	q2_disk_leave(disk, token);
 }
 
-void q2_change_write(struct work_struct *work)
+static void change_write(struct work_struct *work)
 {
-	struct iov_iter from;
 	struct change c;
 	int ret;
 
 	begin(&c, work);
-	if (!c.req->starved)
+	if (!c.op->starved)
 		q2_disk_count(c.disk, Q2_COUNT_ALLOCATING);
-	c.req->done = 0;
-	q2_request_iter(c.req, &from);
-	ret = lock(&c, c.req->guest, c.req->bio->bi_iter.bi_size);
+	ret = lock(&c, c.op->guest, c.op->len);
 	if (!ret)
-		ret = write_range(&c, c.req->guest, c.req->bio->bi_iter.bi_size, &from);
+		ret = write_range(&c, c.op->guest, c.op->len, false);
 	if (!ret)
-		warm_map(c.disk, c.req->guest);
+		warm_map(c.disk, c.op->guest);
 	unlock(&c);
 	end(&c, ret);
 }
@@ -445,7 +369,7 @@ static int discard_in(struct change *c, struct q2_shared *to, u64 guest, u64 len
 		return 0;
 	if (!to->img) {
 		/* A hint: what a raw file keeps is no worse than before. */
-		to->host->file.ops->discard(&to->host->file, guest, len);
+		to->file->ops->discard(to->file, guest, len);
 		return 0;
 	}
 	do {
@@ -465,17 +389,17 @@ static int discard(struct change *c, u64 guest, u64 len)
 	return ret;
 }
 
-void q2_change_discard(struct work_struct *work)
+static void change_discard(struct work_struct *work)
 {
 	struct change c;
 	u64 len;
 	int ret;
 
 	begin(&c, work);
-	len = c.req->bio->bi_iter.bi_size;
-	ret = lock(&c, c.req->guest, len);
+	len = c.op->len;
+	ret = lock(&c, c.op->guest, len);
 	if (!ret)
-		ret = discard(&c, c.req->guest, len);
+		ret = discard(&c, c.op->guest, len);
 	unlock(&c);
 	end(&c, ret);
 }
@@ -493,7 +417,7 @@ static int zero_aligned(struct change *c, u64 guest, u64 len, bool unmap)
 		len -= done;
 		if (ret == -EOPNOTSUPP) {
 			part = min(len, size - (guest & (size - 1)));
-			ret = write_range(c, guest, part, NULL);
+			ret = write_range(c, guest, part, true);
 			guest += part;
 			len -= part;
 		} else if (ret && try_again(c, ret)) {
@@ -511,22 +435,22 @@ static int zero_in(struct change *c, u64 guest, u64 past, bool unmap)
 	int ret = 0;
 
 	if (!img)
-		return write_range(c, guest, past - guest, NULL);
+		return write_range(c, guest, past - guest, true);
 	unit = 1ULL << q2_image_geometry(img)->subcluster_bits;
 	first = min(round_up(guest, unit), past);
 	last = past == q2_image_size(img) ? past : max(round_down(past, unit), first);
 	if (guest < first)
-		ret = write_range(c, guest, first - guest, NULL);
+		ret = write_range(c, guest, first - guest, true);
 	if (!ret && first < last)
 		ret = zero_aligned(c, first, last - first, unmap);
 	if (!ret && last < past)
-		ret = write_range(c, last, past - last, NULL);
+		ret = write_range(c, last, past - last, true);
 	return ret;
 }
 
 static int zero_part(struct change *c, u64 guest, u64 len)
 {
-	bool unmap = !(c->req->bio->bi_opf & REQ_NOUNMAP);
+	bool unmap = !c->op->keep;
 	u64 past = guest + len;
 	int ret = 0;
 
@@ -540,15 +464,15 @@ static int zero_part(struct change *c, u64 guest, u64 len)
 	return ret;
 }
 
-void q2_change_zero(struct work_struct *work)
+static void change_zero(struct work_struct *work)
 {
 	u64 guest, past, len;
 	struct change c;
 	int ret = 0;
 
 	begin(&c, work);
-	guest = c.req->guest;
-	past = guest + c.req->bio->bi_iter.bi_size;
+	guest = c.op->guest;
+	past = guest + c.op->len;
 	for (; guest < past && !ret; guest += len) {
 		len = past - guest;
 		ret = lock(&c, guest, len);
@@ -561,12 +485,30 @@ void q2_change_zero(struct work_struct *work)
 	end(&c, ret);
 }
 
-void q2_change_flush(struct work_struct *work)
+static void change_flush(struct work_struct *work)
 {
-	struct q2_request *req = container_of(work, struct q2_request, work);
+	struct q2_op *op = container_of(work, struct q2_op, work);
 	unsigned int noio = memalloc_noio_save();
-	int ret = q2_disk_flush(req->disk);
+	int ret = q2_disk_flush(op->disk);
 
 	memalloc_noio_restore(noio);
-	q2_request_end_change(req, errno_to_blk_status(ret));
+	q2_io_end(op, ret);
+}
+
+void q2_change_begin(struct q2_op *op, enum q2_change what, struct workqueue_struct *wq)
+{
+	static const work_func_t serve[] = {
+		[Q2_CHANGE_WRITE] = change_write,
+		[Q2_CHANGE_DISCARD] = change_discard,
+		[Q2_CHANGE_ZERO] = change_zero,
+		[Q2_CHANGE_FLUSH] = change_flush,
+	};
+
+	op->deadline = 0;
+	op->starved = false;
+	op->send_back = false;
+	/* Not while it may wait for a commit, which waits for the tokens. */
+	q2_op_leave(op);
+	INIT_WORK(&op->work, serve[what]);
+	queue_work(wq, &op->work);
 }

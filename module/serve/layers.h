@@ -8,10 +8,10 @@
  * map forget, and waits for the tokens of that time. Requests that change mappings
  * hold guest ranges instead, and whoever moves the top holds all of these.
  */
-#ifndef Q2_IO_LAYERS_H
-#define Q2_IO_LAYERS_H
+#ifndef Q2_SERVE_LAYERS_H
+#define Q2_SERVE_LAYERS_H
 
-#include "io/disk.h"
+#include "serve/disk.h"
 
 /**
  * q2_layers_begin_dest() - write to another layer, too, where the top has nothing

@@ -8,11 +8,13 @@
  * An image that is written belongs to one owner, a mapped device, and to nobody
  * else: not even for reading, since its content is changing.
  */
-#ifndef Q2_IO_SHARE_H
-#define Q2_IO_SHARE_H
+#ifndef Q2_SERVE_SHARED_H
+#define Q2_SERVE_SHARED_H
 
 #include "image/write.h"
-#include "io/host.h"
+#include "serve/host.h"
+
+struct q2_disk;
 
 /* How the bytes of a layer are to be read: given by the table, never probed. */
 enum q2_format {
@@ -22,11 +24,12 @@ enum q2_format {
 
 /**
  * struct q2_shared - an open image; constant for those who hold it
- * @host: its file
+ * @host: where it lies
+ * @file: the same, to be read and written
  * @img: the image, NULL if the format is raw
  * @id: never given to another one while the module is loaded
  * @owner: who may write it, NULL if it is only read
- * @disk: of a written image: the disk that uses it now; io/disk.c
+ * @disk: of a written image: the disk that uses it now; serve/disk.c
  * @layer: its number in that disk's chain
  * @busy: a job of that disk writes it, or may take layers out of its chain: no new table
  *        takes this one
@@ -35,14 +38,15 @@ enum q2_format {
  */
 struct q2_shared {
 	struct q2_host *host;
+	struct q2_file *file;
 	struct q2_image *img;
 	u64 id;
 	void *owner;
-	void *disk;
+	struct q2_disk *disk;
 	unsigned int layer;
 	bool busy;
 	bool lost;
-	/* share.c alone */
+	/* shared.c alone */
 	struct list_head list;
 	unsigned int users;
 	enum q2_format format;
@@ -123,9 +127,6 @@ bool q2_shared_is_sole(struct q2_shared *shared);
 
 /* Give it back; the last one closes. Blocks. */
 void q2_shared_put(struct q2_shared *shared);
-
-/* Is @shared open once, whoever opened it first? Layers of one chain must differ. */
-bool q2_shared_same_host(const struct q2_shared *a, const struct q2_shared *b);
 
 /* For the shrinker: as q2_image_shrink() and q2_image_shrinkable(), over all images. */
 unsigned long q2_shared_shrink(unsigned long nr);

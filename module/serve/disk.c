@@ -1,29 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One device: its layers opened, its map, its workers, its counters. */
-#include <linux/blkdev.h>
-#include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
-#include <linux/sort.h>
-
 #include "env.h"
-#include "io/bios.h"
-#include "io/disk.h"
-#include "io/inflate.h"
-#include "io/request.h"
-#include "io/task.h"
-
-/* Pieces of split requests that can always be had. */
-#define MIN_SPLITS 16
-
-/* Requests of one device that change mappings at a time: each takes memory below. */
-#define MAX_CHANGES 64
+#include "serve/io.h"
 
 /* How often to look for room while clusters are allocated. */
 #define ROOM_INTERVAL HZ
 
 static DEFINE_MUTEX(disks_lock);
 static LIST_HEAD(disks); /* protected by disks_lock */
-static struct shrinker *shrinker;
 
 /* The name of the backing file must agree with what the table lists below. */
 static int check_backing(const struct q2_disk *disk, unsigned int i, struct q2_err *err)
@@ -34,29 +18,25 @@ static int check_backing(const struct q2_disk *disk, unsigned int i, struct q2_e
 	if (names && !i)
 		return q2_err_set(err, EINVAL,
 				  "%s: has a backing file, but the table lists no layer below it",
-				  s->host->file.name);
+				  s->file->name);
 	if (!names && i)
 		return q2_err_set(err, EINVAL,
 				  "%s: has no backing file, but the table lists a layer below it",
-				  s->host->file.name);
+				  s->file->name);
 	return 0;
 }
 
 static int cmp_host(const void *a, const void *b)
 {
-	const struct q2_host *x = *(const struct q2_host *const *)a;
-	const struct q2_host *y = *(const struct q2_host *const *)b;
-	const void *p = x->bdev ? (const void *)x->bdev : file_inode(x->filp);
-	const void *q = y->bdev ? (const void *)y->bdev : file_inode(y->filp);
-
-	return p < q ? -1 : p > q;
+	return q2_host_compare(*(const struct q2_host *const *)a,
+			       *(const struct q2_host *const *)b);
 }
 
 /* A file that is in the chain twice is a loop, or a mistake. */
 static int check_twice(const struct q2_disk *disk, struct q2_err *err)
 {
 	unsigned int i, n = disk->chain->nr_layers;
-	const struct q2_host **hosts = kvmalloc_array(n, sizeof(*hosts), GFP_KERNEL);
+	struct q2_host **hosts = kvmalloc_array(n, sizeof(*hosts), GFP_KERNEL);
 	int ret = 0;
 
 	if (!hosts)
@@ -65,9 +45,9 @@ static int check_twice(const struct q2_disk *disk, struct q2_err *err)
 		hosts[i] = disk->shared[i]->host;
 	sort(hosts, n, sizeof(*hosts), cmp_host, NULL);
 	for (i = 1; i < n && !ret; i++) {
-		if (q2_host_same(hosts[i - 1], hosts[i]))
+		if (!q2_host_compare(hosts[i - 1], hosts[i]))
 			ret = q2_err_set(err, ELOOP, "%s: is in the chain twice",
-					 hosts[i]->file.name);
+					 q2_host_file(hosts[i])->name);
 	}
 	kvfree(hosts);
 	return ret;
@@ -133,7 +113,7 @@ static void image_failed(void *arg, const char *what)
 	struct q2_disk *disk = READ_ONCE(s->disk);
 
 	pr_err("dm-qcow2: %s: %s: %s; it is read-only from now on\n", disk ? disk->name : "closing",
-	       s->host->file.name, what);
+	       s->file->name, what);
 	if (disk)
 		q2_disk_fail(disk, what);
 }
@@ -198,7 +178,7 @@ static void look_for_room(struct q2_disk *disk)
 	} else if (!READ_ONCE(disk->is_low)) {
 		WRITE_ONCE(disk->is_low, true);
 		pr_warn("dm-qcow2: %s: %s: %llu KiB of room are left, which is below the low water mark\n",
-			disk->name, disk->top->host->file.name, room >> 10);
+			disk->name, disk->top->file->name, room >> 10);
 		q2_disk_event(disk);
 	}
 }
@@ -344,13 +324,13 @@ static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params
 		}
 		disk->shared[i] = s;
 		layer->img = s->img;
-		layer->file = &s->host->file;
+		layer->file = s->file;
 		/* A raw file of an odd size has a last sector filled with zeroes, as in QEMU. */
-		layer->size = s->img ? q2_image_size(s->img)
-				     : round_up(s->host->file.size, (u64)SECTOR_SIZE);
-		if (!s->host->bdev) {
-			disk->align = max(disk->align, s->host->align);
-			disk->mem_align = max(disk->mem_align, s->host->mem_align);
+		layer->size =
+			s->img ? q2_image_size(s->img) : round_up(s->file->size, (u64)SECTOR_SIZE);
+		if (!q2_host_is_device(s->host)) {
+			disk->align = max(disk->align, q2_host_align(s->host));
+			disk->mem_align = max(disk->mem_align, q2_host_mem_align(s->host));
 		}
 		ret = check_backing(disk, i, err);
 		if (!ret && s->owner == params->owner && READ_ONCE(s->busy))
@@ -392,14 +372,6 @@ int q2_disk_fit_unit(struct q2_disk *disk, const struct q2_shared *s)
 	return 0;
 }
 
-static void destroy_change_wqs(struct q2_disk *disk)
-{
-	if (disk->near_wq)
-		destroy_workqueue(disk->near_wq);
-	if (disk->change_wq)
-		destroy_workqueue(disk->change_wq);
-}
-
 static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *params)
 {
 	int ret;
@@ -412,22 +384,13 @@ static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *pa
 	disk->room_looked = jiffies - ROOM_INTERVAL;
 	if (!params->write)
 		return 0;
-	disk->change_wq = alloc_workqueue("dm-qcow2-w/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, MAX_CHANGES,
-					  disk->name);
-	/*
-	 * No high priority: it would run before who asks has gone to sleep, and then that one
-	 * never seems to (asker_sleeps()).
-	 */
-	disk->near_wq = alloc_workqueue("dm-qcow2-n/%s", Q2_WQ_PERCPU | WQ_MEM_RECLAIM, MAX_CHANGES,
-					disk->name);
-	if (!disk->change_wq || !disk->near_wq)
+	disk->change_wq = alloc_workqueue("dm-qcow2-w/%s", WQ_UNBOUND | WQ_MEM_RECLAIM,
+					  Q2_MAX_CHANGES, disk->name);
+	if (!disk->change_wq)
 		return -ENOMEM;
-	if (!disk->top->host->bdev) {
-		ret = q2_bios_get();
-		if (ret)
-			return ret;
-		disk->has_bios = true;
-	}
+	ret = q2_io_prepare(disk, disk->top);
+	if (ret)
+		return ret;
 	return q2_disk_fit_unit(disk, disk->top);
 }
 
@@ -458,10 +421,9 @@ static int enter(struct q2_disk *disk, struct q2_err *err)
 		if (other->table != disk->table || !((disk->writable && uses(other, disk->top)) ||
 						     (other->writable && uses(disk, other->top))))
 			continue;
-		ret = q2_err_set(err, EBUSY,
-				 "%s: is written, and used by another target of this table, too",
-				 (disk->writable && uses(other, disk->top) ? disk : other)
-					 ->top->host->file.name);
+		ret = q2_err_set(
+			err, EBUSY, "%s: is written, and used by another target of this table, too",
+			(disk->writable && uses(other, disk->top) ? disk : other)->top->file->name);
 		break;
 	}
 	if (!ret)
@@ -505,13 +467,13 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, struct q2_err 
 	ret = init_srcu_struct(&disk->in_flight);
 	if (ret)
 		goto free_counters;
-	ret = bioset_init(&disk->bios, MIN_SPLITS, Q2_REQUEST_FRONT_PAD, 0);
+	ret = q2_io_open(disk);
 	if (ret)
 		goto free_srcu;
 	disk->wq = alloc_workqueue("dm-qcow2/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 0, disk->name);
 	if (!disk->wq) {
 		ret = -ENOMEM;
-		goto free_bios;
+		goto close_io;
 	}
 	ret = open_layers(disk, params, err);
 	if (ret)
@@ -533,15 +495,14 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, struct q2_err 
 destroy_map:
 	q2_map_destroy(disk->map);
 close_layers:
-	destroy_change_wqs(disk);
+	if (disk->change_wq)
+		destroy_workqueue(disk->change_wq);
 	kvfree(disk->fill_reserve);
-	if (disk->has_bios)
-		q2_bios_put();
 	put_layers(disk);
 destroy_wq:
 	destroy_workqueue(disk->wq);
-free_bios:
-	bioset_exit(&disk->bios);
+close_io:
+	q2_io_close(disk);
 free_srcu:
 	cleanup_srcu_struct(&disk->in_flight);
 free_counters:
@@ -565,7 +526,8 @@ void q2_disk_close(struct q2_disk *disk)
 	mutex_unlock(&disks_lock);
 	cancel_delayed_work_sync(&disk->commit_work);
 	q2_room_exit(disk);
-	destroy_change_wqs(disk);
+	if (disk->change_wq)
+		destroy_workqueue(disk->change_wq);
 	destroy_workqueue(disk->wq);
 	q2_map_destroy(disk->map);
 	/* The last one to put a written image commits it; requests there are none. */
@@ -573,9 +535,7 @@ void q2_disk_close(struct q2_disk *disk)
 		WRITE_ONCE(disk->top->disk, NULL);
 	put_layers(disk);
 	kvfree(disk->fill_reserve);
-	if (disk->has_bios)
-		q2_bios_put();
-	bioset_exit(&disk->bios);
+	q2_io_close(disk);
 	cleanup_srcu_struct(&disk->in_flight);
 	free_percpu(disk->counters);
 	kvfree(disk->shared);
@@ -596,17 +556,12 @@ void q2_disk_corrupt(struct q2_disk *disk, unsigned int layer, u64 guest, const 
 {
 	pr_err_ratelimited(
 		"dm-qcow2: %s: %s: broken %s for guest offset %llu; qcowctl check says more\n",
-		disk->name, disk->shared[layer]->host->file.name, what, guest);
+		disk->name, disk->shared[layer]->file->name, what, guest);
 	if (atomic_inc_return(&disk->corruptions) == 1)
 		q2_disk_event(disk);
 }
 
-/*
- * Memory given back: leaves of maps, slices of metadata, places to inflate in.
- * One object is about a page. Locks are tried, never waited for.
- */
-
-static unsigned long maps_shrink(unsigned long nr)
+unsigned long q2_disks_shrink(unsigned long nr)
 {
 	unsigned long done = 0;
 	struct q2_disk *disk;
@@ -622,7 +577,7 @@ static unsigned long maps_shrink(unsigned long nr)
 	return done;
 }
 
-static unsigned long maps_shrinkable(void)
+unsigned long q2_disks_shrinkable(void)
 {
 	unsigned long n = 0;
 	struct q2_disk *disk;
@@ -633,59 +588,4 @@ static unsigned long maps_shrinkable(void)
 		n += q2_map_shrinkable(disk->map);
 	mutex_unlock(&disks_lock);
 	return n;
-}
-
-static unsigned long count_objects(struct shrinker *s, struct shrink_control *sc)
-{
-	unsigned long n = q2_shared_shrinkable() + maps_shrinkable() + q2_inflate_shrinkable();
-
-	return n ? n : SHRINK_EMPTY;
-}
-
-/* Slices first: the map above them answers without them. */
-static unsigned long scan_objects(struct shrinker *s, struct shrink_control *sc)
-{
-	unsigned long done = q2_shared_shrink(sc->nr_to_scan);
-
-	if (done < sc->nr_to_scan)
-		done += q2_inflate_shrink();
-	if (done < sc->nr_to_scan)
-		done += maps_shrink(sc->nr_to_scan - done);
-	return done ? done : SHRINK_STOP;
-}
-
-int q2_disk_init(void)
-{
-	int ret = q2_task_init();
-
-	if (ret)
-		return ret;
-	ret = q2_inflate_init();
-	if (ret)
-		goto exit_task;
-	ret = -ENOMEM;
-	shrinker = q2_shrinker_alloc();
-	if (!shrinker)
-		goto exit_inflate;
-	shrinker->count_objects = count_objects;
-	shrinker->scan_objects = scan_objects;
-	ret = q2_shrinker_register(shrinker);
-	if (ret)
-		goto free_shrinker;
-	return 0;
-
-free_shrinker:
-	q2_shrinker_free(shrinker);
-exit_inflate:
-	q2_inflate_exit();
-exit_task:
-	q2_task_exit();
-	return ret;
-}
-
-void q2_disk_exit(void)
-{
-	q2_shrinker_free(shrinker);
-	q2_inflate_exit();
-	q2_task_exit();
 }
