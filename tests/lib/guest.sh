@@ -10,7 +10,7 @@
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034
-BIN=$HERE/../bin
+BIN=${BIN:-$HERE/../bin}
 # shellcheck disable=SC2034
 FIXTURES=$HERE/../fixtures
 SCRATCH=/scratch
@@ -46,6 +46,29 @@ scratch_up() {
 	done
 	mkdir -p "$SCRATCH/tmpfs"
 	mount -t tmpfs -o size=90% tmpfs "$SCRATCH/tmpfs"
+}
+
+# programs_near: what tests start again and again comes to lie in memory of this VM. Else each start of a program asks the
+# host for each of its files; a file of /share is even read anew whenever it is opened, and emulation translates anew what
+# lies in other pages than before.
+programs_near() {
+	local word words programs paths=()
+	cp -r "$BIN" /run/programs
+	export BIN=/run/programs
+	mapfile -t paths < <(type -P bash cat cmp cp cut dd dmesg fallocate grep jq mkdir mount rm sed seq sha256sum sleep sort \
+		stat tail timeout truncate umount wc xargs)
+	mapfile -t programs < <(type -P dmsetup qcowctl qemu-img qemu-io)
+	# "NAME:", "NAME => PATH (ADDRESS)" and "PATH (ADDRESS)"
+	while read -ra words; do
+		for word in "${words[@]}"; do
+			[[ $word != /*[!:] ]] || paths+=("$word")
+		done
+	done < <(ldd "${programs[@]}")
+	# The root is an overlay: a file that is opened for writing is copied to its upper directory, a tmpfs. Not all of what
+	# runs lets itself be opened so, and need not.
+	for word in "${paths[@]}" "${programs[@]}"; do
+		{ : >>"$word"; } 2>/dev/null || true
+	done
 }
 
 # pool NAME BYTES: /dev/mapper/NAME, a piece of the blank disk of BYTES, rounded up to sectors.
