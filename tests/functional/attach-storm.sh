@@ -3,8 +3,9 @@
 # shows: devices that share images come and go on all CPUs at once, while they are read, and leave no reference behind
 # needs: vm 6.12 (6.1 7.2)
 
-cp "$FIXTURES/data" "$T/raw"
-cp "$FIXTURES/packed.qcow2" "$T/base"
+# Compressed, so that reading takes a while, and small, so that attaching is most of it.
+cp "$FIXTURES/small" "$T/raw"
+cp "$FIXTURES/small.qcow2" "$T/base"
 for n in 1 2; do
 	qemu-img create -q -f qcow2 -b base -F qcow2 "$T/top$n"
 	cp "$T/raw" "$T/expected$n"

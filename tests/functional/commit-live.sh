@@ -21,7 +21,7 @@ make_chain() {
 	if [ "$1" = raw ]; then truncate -s "$2" "$T/base"; else qcowctl create "$T/base" "$2"; fi
 	fill "$T/data" 0 2M
 	qemu-io -f "$1" -c "write -q -s $T/data 64k 2M" "$T/base"
-	qcowctl create -b base -F "$1" "$T/l1" 16M
+	qcowctl create -b base -F "$1" "$T/l1" 8M
 	qcowctl attach -n disk "$T/l1"
 	for i in 2 3; do
 		"$BIN/churn" /dev/mapper/disk "$T/model" $i 40 2
@@ -62,10 +62,10 @@ merge() {
 }
 
 for BASE in qcow2 raw; do
-	make_chain $BASE 6M
+	make_chain $BASE 3M
 	merge 'base' 'else/l3 l1 l2' --base "$T/base"
-	[ $BASE = raw ] || { make_chain $BASE 6M && merge 'base l2 else/l3' 'l1' --top 1; }
-	make_chain $BASE 16M
+	[ $BASE = raw ] || { make_chain $BASE 3M && merge 'base l2 else/l3' 'l1' --top 1; }
+	make_chain $BASE 8M
 	merge 'base else/l3' 'l1 l2' --top "$T/l2" --base 0
 	want "name of the new backing file" "$T/base $BASE" \
 		"$(qemu-img info --output=json "$T/else/l3" | jq -r '"\(."backing-filename") \(."backing-filename-format")"')"
@@ -73,7 +73,7 @@ done
 
 # relative, and --delete
 BASE=qcow2
-make_chain qcow2 16M
+make_chain qcow2 8M
 cd "$T"
 qcowctl commit --top l1 --delete disk >out
 cat out
@@ -98,7 +98,7 @@ want "name of the backing file" "base qcow2" \
 	"$(qemu-img info --output=json l2 | jq -r '"\(."backing-filename") \(."backing-filename-format")"')"
 
 # each step of the tool that fails leaves the device in use and a chain that shows the same, and the next try ends it
-make_chain qcow2 6M
+make_chain qcow2 3M
 for ((n = 1; ; n++)); do
 	rc=0
 	[ "$(chain_of disk)" != base ] || qcowctl snapshot disk "$T/more$n"

@@ -4,10 +4,10 @@
 # needs: vm 6.12 (6.1 7.2)
 
 K=1024
-SIZE=$((16 << 20))
+SIZE=$((12 << 20))
 CLUSTER=$((2 << 20)) # no cluster is larger
-truncate -s $SIZE "$T/new"
-fill "$T/new" 0 16M 2
+fill "$T/raw" 0 $SIZE 1
+fill "$T/new" 0 $SIZE 2
 
 # put FILE OFFSET LENGTH [FLAGS]: the bytes of "new" from OFFSET on
 put() {
@@ -52,8 +52,6 @@ meet() {
 round() {
 	local cluster
 	echo "-- $*"
-	truncate -s $SIZE "$T/raw"
-	fill "$T/raw" 0 16M 1
 	cp "$T/raw" "$T/model"
 	qemu-img convert -f raw -O "$3" ${4:+-o "$4"} "$T/raw" "$T/base"
 	pool lower $((32 << 20))

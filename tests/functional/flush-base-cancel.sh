@@ -20,7 +20,7 @@ on_disk() {
 flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
 rewrite() { on_disk "$T/durable" 12 oflag=direct,dsync; }
 
-# begin: 2 MiB in the top, far apart, a commit that has merged the first one and waits for its turn, and a guest's write
+# begin END: 2 MiB in the top, far apart, a commit that has merged the first one and waits for its turn, and a guest's write
 # that went to the base.
 begin() {
 	pool lower $((SIZE << 20))
@@ -30,7 +30,7 @@ begin() {
 	qcowctl attach --allow /dev/mapper -n disk /dev/mapper/upper
 	on_disk "$T/data" 0 oflag=direct
 	on_disk "$T/data" 8 oflag=direct conv=fsync,notrunc
-	qemu-img map -U --output=json /dev/mapper/upper |
+	[ "$1" != failed ] || qemu-img map -U --output=json /dev/mapper/upper |
 		jq -r '.[] | select(.depth == 0 and .data) | "\(.offset / 512) \(.length / 512)"' >"$T/extents"
 	qcowctl commit -b --rate 4K disk
 	until (($(status_of disk job_moved))); do sleep 0.05; done
@@ -67,7 +67,7 @@ upper() {
 acknowledged() {
 	local end=$1 ask=$2 asker i
 	echo "-- a job that is $end, and a $ask"
-	begin
+	begin "$end"
 	read -r _ _ _ _ START < <(dmsetup table upper)
 	[ "$end" != failed ] || upper error
 	dmsetup suspend --nolockfs --noflush lower

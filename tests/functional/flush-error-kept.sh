@@ -8,8 +8,8 @@ SECTORS=65536 # of what can break
 flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
 set_lower() {
 	dmsetup load lower --table "$1"
-	dmsetup suspend --noflush --nolockfs lower
-	dmsetup resume lower
+	# suspends before that, in this way
+	dmsetup resume --noflush --nolockfs lower
 }
 # from now on nothing can be written there, nor flushed
 break_lower() { set_lower "0 $SECTORS flakey $POOL ${good##* } 0 3600 1 error_writes"; }

@@ -3,10 +3,10 @@
 # shows: reading goes on while the file system below is frozen, and does not change access times
 # needs: vm 6.1 6.12 7.2
 
-cp "$FIXTURES/data" "$SCRATCH/tmpfs/raw"
+cp "$FIXTURES/small" "$SCRATCH/tmpfs/raw"
 for fs in ext4 xfs btrfs; do
 	mount -o remount,strictatime "$SCRATCH/$fs"
-	cp "$FIXTURES/packed.qcow2" "$SCRATCH/$fs/frozen"
+	cp "$FIXTURES/small.qcow2" "$SCRATCH/$fs/frozen"
 	attach disk qcow2 "$SCRATCH/$fs/frozen"
 	touch -a -d 2001-02-03 "$SCRATCH/$fs/frozen"
 	sync -f "$SCRATCH/$fs/frozen"

@@ -3,8 +3,8 @@
 # shows: offsets beyond 32 bits and sizes up to petabytes are right, at both ends
 # needs: vm 6.12 (6.1 7.2)
 
-# at DEVICE OFFSET-IN-MIB: one megabyte there
-at() { dd if="$1" bs=1M skip="$2" count=1 iflag=direct status=none; }
+# holds OFFSET-IN-MIB FILE...: the device has them there, one megabyte each.
+holds() { cmp <(cat "${@:2}") <(dd if=/dev/mapper/disk bs=1M skip="$1" count=$(($# - 1)) iflag=direct status=none); }
 fill "$T/data" 0 1M
 head -c 1M /dev/zero >"$T/zeroes"
 
@@ -16,12 +16,10 @@ for case in '2M 1024T' '64k 8T' '4k 100G'; do
 	qemu-img create -q -f qcow2 -u -b image -F qcow2 "$T/top" "$size"
 	attach disk qcow2 "$T/top" qcow2 "$T/image"
 	want "size of $size" $((mib << 20)) "$(blockdev --getsize64 /dev/mapper/disk)"
-	for where in $((mib - 1)) $((mib / 2)); do
-		cmp "$T/data" <(at /dev/mapper/disk "$where")
-	done
-	for where in 0 $((mib / 2 - 1)) $((mib / 2 + 1)) $((mib - 2)) $((mib / 3)); do
-		cmp "$T/zeroes" <(at /dev/mapper/disk "$where")
-	done
+	holds $((mib - 2)) "$T/zeroes" "$T/data"
+	holds $((mib / 2 - 1)) "$T/zeroes" "$T/data" "$T/zeroes"
+	holds 0 "$T/zeroes"
+	holds $((mib / 3)) "$T/zeroes"
 	detach disk
 done
 
@@ -35,9 +33,11 @@ dd if="$SCRATCH/xfs/far.head" of="$SCRATCH/xfs/far" conv=notrunc bs=64k status=n
 truncate -s 3T "$SCRATCH/xfs/far"
 # an L2 table in cluster 4 that says: cluster N of the guest is at 2 TiB + N clusters
 poke "$SCRATCH/xfs/far" "$(peek "$T/image" 40 8)" 8 $((0x8000000000000000 | 262144))
-for n in $(seq 0 15); do
-	poke "$SCRATCH/xfs/far" $((262144 + n * 8)) 8 $((0x8000000000000000 | (2 << 40) + n * 65536))
+entries=()
+for n in {0..15}; do
+	entries+=($((262144 + n * 8)) 8 $((0x8000000000000000 | (2 << 40) + n * 65536)))
 done
+poke "$SCRATCH/xfs/far" "${entries[@]}"
 fill "$SCRATCH/xfs/far" 2T 1M
 attach disk qcow2 "$SCRATCH/xfs/far"
 same_as disk "$T/raw"

@@ -16,8 +16,8 @@ no() {
 
 for options in extended_l2=on,cluster_size=128k cluster_size=4k,refcount_bits=64; do
 	rm -f "$T"/*
-	truncate -s 12M "$T/base"
-	fill "$T/base" 0 8M
+	truncate -s 6M "$T/base"
+	fill "$T/base" 0 4M
 	qemu-img create -q -f qcow2 ${options:+-o $options} -b base -F raw "$T/disk.qcow2"
 	qcowctl attach "$T/disk.qcow2"
 	want "no list" "[]" "$(qcowctl snapshot --internal list -J disk | jq -c .)"
@@ -50,15 +50,15 @@ for options in extended_l2=on,cluster_size=128k cluster_size=4k,refcount_bits=64
 	no 'a snapshot has a name' qcowctl snapshot --internal create disk ''
 
 	# another size, and back
-	qcowctl resize disk 20M
+	qcowctl resize disk 10M
 	qcowctl snapshot --internal create disk larger
 	qcowctl snapshot --internal apply disk two
-	want "size of the device" $((12 << 20)) "$(blockdev --getsize64 /dev/mapper/disk)"
+	want "size of the device" $((6 << 20)) "$(blockdev --getsize64 /dev/mapper/disk)"
 	same_as disk "$T/model-2"
 	"$BIN/churn" /dev/mapper/disk "$T/model-4" 8 60 2
 	qcowctl snapshot --internal apply disk larger
-	want "size of the device" $((20 << 20)) "$(blockdev --getsize64 /dev/mapper/disk)"
-	truncate -s 20M "$T/model-3"
+	want "size of the device" $((10 << 20)) "$(blockdev --getsize64 /dev/mapper/disk)"
+	truncate -s 10M "$T/model-3"
 	same_as disk "$T/model-3"
 	qcowctl snapshot --internal apply disk 'state 1'
 	same_as disk "$T/model-1"
@@ -80,7 +80,7 @@ done
 qcowctl attach "$T/disk.qcow2"
 "$BIN/churn" /dev/mapper/disk "$T/model" 9 100 2
 qcowctl snapshot --internal create disk keep
-qcowctl resize disk 16M
+qcowctl resize disk 8M
 for what in 'create disk new' 'apply disk keep'; do
 	for ((n = 1; ; n++)); do
 		rc=0

@@ -4,8 +4,8 @@
 # needs: vm 6.12 (6.1 7.2) timeout 900
 
 RANDOM=${SEED:-1}
-# of guests, for each chain; more with --rounds
-OPERATIONS=$((${ROUNDS:-18} * 17))
+# of guests, for each chain; more with --rounds, and a fourth chain
+OPERATIONS=$((${ROUNDS:-14} * 17))
 nr=0
 SIZE=24M
 

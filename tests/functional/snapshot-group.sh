@@ -55,7 +55,7 @@ declare -A churn
 for name in a b; do
 	qcowctl create "$T/$name.qcow2" 16M
 	qcowctl attach "$T/$name.qcow2"
-	"$BIN/churn" /dev/mapper/$name "$T/model-$name" 3 1000000 2 8000 &
+	"$BIN/churn" /dev/mapper/$name "$T/model-$name" 3 1000000 2 20000 &
 	churn[$name]=$!
 done
 # goes_on NAME...: not suspended, without a second table, and still written

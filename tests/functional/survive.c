@@ -30,6 +30,8 @@
 #define UNIT (128 * SECTOR) /* threads take turns in pieces of this: whole clusters */
 #define MOST (16 * UNIT)
 #define MAX_ERRORS 10
+/* Microseconds. Who fails at once, again and again, leaves no CPU to who mends it. */
+#define AFTER_ERROR 10000
 
 /* One for each sector. A version that is 0 is what was there at first. */
 struct sector {
@@ -138,6 +140,7 @@ static void end(uint64_t first, uint64_t n, uint32_t version, bool failed)
 		    errno != ENODATA && errno != ETIMEDOUT)
 			die("a request fails");
 		atomic_fetch_add(&errors, 1);
+		usleep(AFTER_ERROR);
 		return;
 	}
 	while (n--)

@@ -3,9 +3,9 @@
 # shows: files cut short, anywhere, read as qemu-img reads them or are refused as it refuses them, and are not touched
 # needs: vm 6.12 (6.1 7.2)
 
-head -c 2M "$FIXTURES/data" >"$T/raw"
+cp "$FIXTURES/small" "$T/raw"
 qemu-img convert -f raw -O qcow2 "$T/raw" "$T/whole"
-qemu-img convert -c -f raw -O qcow2 "$T/raw" "$T/packed"
+cp "$FIXTURES/small.qcow2" "$T/packed"
 served=0 refused=0
 for image in whole packed; do
 	bytes=$(stat -c %s "$T/$image")

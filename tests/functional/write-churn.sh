@@ -18,8 +18,10 @@ churn_image() {
 	else
 		qemu-img convert -f raw -O qcow2 ${options:+-o "$options"} ${packed:+-c} "$T/data" "$image"
 	fi
-	[ ! "${snapshot:-}" ] || qemu-img snapshot -c before "$image"
-	expected qcow2 "$image" "$T/before"
+	if [ "${snapshot:-}" ]; then
+		qemu-img snapshot -c before "$image"
+		expected qcow2 "$image" "$T/before"
+	fi
 	if [ "$place" = block ]; then
 		pool lower $((40 << 20))
 		to_block "$image" /dev/mapper/lower

@@ -14,7 +14,7 @@ nap() { sleep "0.$((RANDOM % 5))$((RANDOM % 10))"; }
 # lower_table [KIND]: what lies below, broken or not.
 lower_table() {
 	local start=${good##* } sectors
-	sectors=$(cut -d ' ' -f 2 <<<"$good")
+	read -r _ sectors _ <<<"$good"
 	case ${1:-} in
 	'') echo "$good" ;;
 	all) echo "0 $sectors error" ;;
@@ -31,8 +31,8 @@ lower_table() {
 }
 set_lower() {
 	lower_table "$@" | dmsetup reload lower || return
-	dmsetup suspend --noflush --nolockfs lower
-	dmsetup resume lower
+	# suspends before that, in this way
+	dmsetup resume --noflush --nolockfs lower
 }
 
 # round PLACE KIND SEED

@@ -10,7 +10,7 @@
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034
-BIN=$HERE/../bin
+BIN=${BIN:-$HERE/../bin}
 # shellcheck disable=SC2034
 FIXTURES=$HERE/../fixtures
 SCRATCH=/scratch
@@ -48,10 +48,33 @@ scratch_up() {
 	mount -t tmpfs -o size=90% tmpfs "$SCRATCH/tmpfs"
 }
 
+# programs_near: what tests start again and again comes to lie in memory of this VM. Else each start of a program asks the
+# host for each of its files; a file of /share is even read anew whenever it is opened, and emulation translates anew what
+# lies in other pages than before.
+programs_near() {
+	local word words programs paths=()
+	cp -r "$BIN" /run/programs
+	export BIN=/run/programs
+	mapfile -t paths < <(type -P bash cat cmp cp cut dd dmesg fallocate grep jq mkdir mount rm sed seq sha256sum sleep sort \
+		stat tail timeout truncate umount wc xargs)
+	mapfile -t programs < <(type -P dmsetup qcowctl qemu-img qemu-io)
+	# "NAME:", "NAME => PATH (ADDRESS)" and "PATH (ADDRESS)"
+	while read -ra words; do
+		for word in "${words[@]}"; do
+			[[ $word != /*[!:] ]] || paths+=("$word")
+		done
+	done < <(ldd "${programs[@]}")
+	# The root is an overlay: a file that is opened for writing is copied to its upper directory, a tmpfs. Not all of what
+	# runs lets itself be opened so, and need not.
+	for word in "${paths[@]}" "${programs[@]}"; do
+		{ : >>"$word"; } 2>/dev/null || true
+	done
+}
+
 # pool NAME BYTES: /dev/mapper/NAME, a piece of the blank disk of BYTES, rounded up to sectors.
 pool() {
 	local next=$SCRATCH/pool.next start sectors=$((($2 + 511) / 512))
-	start=$(cat "$next" 2>/dev/null || echo 0)
+	read -r start 2>/dev/null <"$next" || start=0
 	dmsetup create "$1" --table "0 $sectors linear $POOL $start"
 	# 1 MiB apart, so that a write out of bounds hits nobody's data unseen
 	echo $((start + (sectors + 4095) / 2048 * 2048)) >"$next"
@@ -63,37 +86,47 @@ pool_reset() { rm -f "$SCRATCH/pool.next"; }
 # to_block FILE DEVICE: copy; the rest of the last sector is zeroes, not what was there.
 to_block() {
 	local odd=$(($(stat -c %s "$1") % 512))
-	{
-		cat "$1"
-		((!odd)) || head -c $((512 - odd)) /dev/zero
-	} | dd of="$2" bs=1M iflag=fullblock conv=fsync status=none
+	if ((odd)); then
+		{
+			cat "$1"
+			head -c $((512 - odd)) /dev/zero
+		} | dd of="$2" bs=1M iflag=fullblock conv=fsync status=none
+	else
+		dd if="$1" of="$2" bs=1M conv=fsync status=none
+	fi
 	blockdev --flushbufs "$2"
 }
 
 # -- table lines ----------------------------------------------------------------------------------
 
-# word PATH: as it is written in a table line: white space (0xa0 too), controls, \, % and # (dmsetup's comments) as %XX.
-word() {
-	local LC_ALL=C s=$1 out='' i c
-	if [[ $s =~ ^[!\"$\&-[\]^-~]*$ ]]; then
-		printf %s "$s"
-		return
-	fi
+# set_word PATH: sets WORD, as it is written in a table line: white space (0xa0 too), controls, \, % and # (dmsetup's
+# comments) as %XX.
+set_word() {
+	local LC_ALL=C s=$1 i c
+	WORD=$1
+	[[ ! $s =~ ^[!\"$\&-[\]^-~]*$ ]] || return 0
+	WORD=
 	for ((i = 0; i < ${#s}; i++)); do
 		c=${s:i:1}
 		if [[ $c == [[:cntrl:]$' %#\\\xa0'] ]]; then
 			printf -v c '%%%02X' $(($(printf %d "'$c") & 255))
 		fi
-		out+=$c
+		WORD+=$c
 	done
-	printf %s "$out"
+}
+
+# word PATH: says it.
+word() {
+	local WORD
+	set_word "$1"
+	printf %s "$WORD"
 }
 
 # size_of FORMAT PATH: guest size in sectors.
 size_of() {
 	local bytes
 	if [ "$1" = qcow2 ]; then
-		bytes=$(peek "$2" 24 8)
+		bytes=$("$BIN/peek" "$2" 24 8)
 	elif [ -b "$2" ]; then
 		bytes=$(blockdev --getsize64 "$2")
 	else
@@ -102,33 +135,43 @@ size_of() {
 	echo $((bytes / 512))
 }
 
-# table FORMAT PATH [FORMAT PATH]... [-- OPT...]: the whole line, top first, for the whole device.
-table() {
-	local line nr=0 words=() sectors
+# set_table FORMAT PATH [FORMAT PATH]... [-- OPT...]: sets TABLE, the whole line, top first, for the whole device. (No
+# processes but for the size: these are many, and emulation is slow.)
+set_table() {
+	local nr=0 words=() sectors WORD
 	sectors=$(size_of "$1" "$2")
 	while (($#)) && [ "$1" != -- ]; do
-		words+=("$1" "$(word "$2")")
+		set_word "$2"
+		words+=("$1" "$WORD")
 		nr=$((nr + 1))
 		shift 2
 	done
 	(($# == 0)) || shift
-	line="0 $sectors qcow2 ro $nr ${words[*]}"
-	(($# == 0)) || line+=" $# $*"
-	printf '%s\n' "$line"
+	TABLE="0 $sectors qcow2 ro $nr ${words[*]}"
+	(($# == 0)) || TABLE+=" $# $*"
+}
+
+# table FORMAT PATH ...: says it.
+table() {
+	local TABLE
+	set_table "$@"
+	printf '%s\n' "$TABLE"
 }
 
 # attach NAME FORMAT PATH ...: as table; by device-mapper alone.
 attach() {
-	local name=$1
+	local name=$1 TABLE
 	shift
-	table "$@" | dmsetup create --readonly "$name" || fail "attach $name: $* $(log_since_mark | tail -n 2)"
+	set_table "$@"
+	dmsetup create --readonly "$name" <<<"$TABLE" || fail "attach $name: $* $(log_since_mark | tail -n 2)"
 }
 
 # attach_rw NAME FORMAT PATH ...: as attach, for writing.
 attach_rw() {
-	local name=$1
+	local name=$1 TABLE
 	shift
-	table "$@" | sed 's/ qcow2 ro / qcow2 rw /' | dmsetup create "$name" || fail "attach_rw $name: $* $(log_since_mark | tail -n 2)"
+	set_table "$@"
+	dmsetup create "$name" <<<"${TABLE/ qcow2 ro / qcow2 rw }" || fail "attach_rw $name: $* $(log_since_mark | tail -n 2)"
 }
 
 detach() { dmsetup remove --retry "$1"; }
@@ -177,12 +220,25 @@ same_as() {
 	"$BIN/verify" "$@" "/dev/mapper/$name" "$file"
 }
 
-# fill FILE OFFSET LENGTH [SEED]: bytes in which no two sectors are alike; sizes with suffix as numfmt reads them.
+# bytes_of SIZE: sets BYTES; a size with or without a suffix: 12k 6M 2T.
+bytes_of() {
+	local digits=${1%[KMGTkmgt]}
+	case ${1#"$digits"} in
+	'') BYTES=$digits ;;
+	[Kk]) BYTES=$((digits << 10)) ;;
+	[Mm]) BYTES=$((digits << 20)) ;;
+	[Gg]) BYTES=$((digits << 30)) ;;
+	[Tt]) BYTES=$((digits << 40)) ;;
+	esac
+}
+
+# fill FILE OFFSET LENGTH [SEED]: bytes in which no two sectors are alike; sizes with suffix as bytes_of reads them.
 fill() {
-	local offset length
-	offset=$(numfmt --from=iec "${2^^}") length=$(numfmt --from=iec "${3^^}")
-	"$BIN/stamp" "${4:-1}" "$length" | dd of="$1" bs=1M seek="$offset" oflag=seek_bytes conv=notrunc iflag=fullblock \
-		status=none
+	local offset BYTES
+	bytes_of "$2"
+	offset=$BYTES
+	bytes_of "$3"
+	"$BIN/stamp" "${4:-1}" "$BYTES" "$1" "$offset"
 }
 
 # -- refusals and the kernel log ------------------------------------------------------------------

@@ -25,12 +25,12 @@ case_() {
 	((mine == 0)) || { [ ! -e ours/image ] || fail "refused, but there is a file"; return 0; }
 	# A large table may end a few clusters earlier here.
 	for dir in qemu ours; do
-		(cd $dir && qemu-img info --output=json image | jq 'del(."actual-size")') >info.$dir
-		(cd $dir && qemu-img check --output=json image | jq 'del(."image-end-offset")') >check.$dir ||
+		(cd $dir && qemu-img info --output=json image | jq -S 'del(."actual-size")') >info.$dir
+		(cd $dir && qemu-img check --output=json image | jq -S 'del(."image-end-offset")') >check.$dir ||
 			fail "$options $size $*: qemu-img check of $dir"
 	done
-	same_json "info of $options $size $*" info.qemu info.ours
-	same_json "check of $options $size $*" check.qemu check.ours
+	diff info.qemu info.ours || fail "info of $options $size $*"
+	diff check.qemu check.ours || fail "check of $options $size $*"
 	(($(stat -c %s ours/image) <= $(stat -c %s qemu/image))) || fail "$options $size $*: larger than qemu-img makes it"
 }
 
@@ -55,7 +55,8 @@ case_ '' 50T
 case_ '' 5000T
 for size in 20G 100G 200G; do
 	case_ cluster_size=512 $size
-	case_ cluster_size=512,refcount_bits=64 $size
+	# QEMU takes as long for this one as for half of the others: make check-long
+	[[ $size = 100G && ! ${LONG:-} ]] || case_ cluster_size=512,refcount_bits=64 $size
 done
 for cluster in 512 4k 64k; do
 	for backing in '-b base.qcow2 -F qcow2' '-b base.raw -F raw'; do

@@ -10,7 +10,7 @@ qemu-img snapshot -c s base
 qemu-img bitmap --add base b
 qemu-img create -q -f qcow2 -o cluster_size=16k,extended_l2=on -b base -F qcow2 top
 qemu-io -f qcow2 -c 'write -q 4k 64k' top
-for ((round = 0; round < ${IMAGES:-50}; round++)); do
+for ((round = 0; round < ${IMAGES:-30}; round++)); do
 	for what in base top; do
 		cp $what broken
 		random 1000000

@@ -19,14 +19,25 @@ dangers() {
 	done < <(sed -n 's/^ERROR: L[12] entry 0x\([0-9a-f]*\) has COPIED clear.*/\1/p' err)
 	sort -u low
 }
-# same A B: what can be read of the disk and the snapshot of A reads the same in B
+# convert IMAGE disk|snapshot RAW: what it reads; fails, without RAW, if not all of it can be read
+convert() {
+	local which=()
+	[ "$2" = disk ] || which=(-l snapshot)
+	qemu-img convert "${which[@]}" -f qcow2 -O raw "$1" "$3" 2>/dev/null || { rm -f "$3"; return 1; }
+}
+# readings A: keeps what can be read of its disk and its snapshot, for same
+readings() {
+	local what
+	for what in disk snapshot; do
+		convert "$1" $what "$1.$what" || true
+	done
+}
+# same A B: what could be read of the disk and the snapshot of A reads the same in B
 same() {
-	local which
-	for which in '' '-l snapshot'; do
-		# shellcheck disable=SC2086
-		qemu-img convert $which -f qcow2 -O raw "$1" raw.1 2>/dev/null || continue
-		# shellcheck disable=SC2086
-		qemu-img convert $which -f qcow2 -O raw "$2" raw.2 2>/dev/null && cmp -s raw.1 raw.2 || return 1
+	local what
+	for what in disk snapshot; do
+		[ -e "$1.$what" ] || continue
+		convert "$2" $what raw && cmp -s "$1.$what" raw || return 1
 	done
 }
 
@@ -42,6 +53,8 @@ cut_repairs() {
 	# where the header is taken for a table, a new place of the refcount table is a new reference
 	! grep -q '^ERROR cluster 0 .* reference=[^1]' err || return 0
 	images=$((images + 1))
+	readings image
+	readings image.whole
 	for ((flush = 0; flush < 12; flush++)); do
 		for ((cut = 0; cut < ${CUTS:-2}; cut++)); do
 			at="$1, flush $flush, cut $cut"
