@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Random schedules: uniform, and by priority (PCT).
+ *
+ * Schedule number n of a seed is the same whatever runs before it, in whichever part.
+ *
+ * PCT (Burckhardt and others, "A randomized scheduler with probabilistic guarantees of
+ * finding bugs", 2010): each task gets a priority by chance, the highest that can go on
+ * does; at depth - 1 steps chosen by chance the running one gets the lowest. A bug that
+ * needs d such steps is met with a probability of at least 1 / (n k^(d-1)), for n tasks
+ * and k steps. What is no choice of tasks is uniform, and faults are as likely as to
+ * come once a schedule.
+ */
+#include "choose.h"
+#include "task.h"
+
+#define MOST_DEPTH 16
+
+static u64 state, number;
+static unsigned int part, parts;
+static u32 choices; /* of the schedule before: k */
+static u32 faults, faults_seen;
+static u32 change[MOST_DEPTH];
+static u64 priority[MOST_TASKS];
+static u64 ranked; /* tasks with a priority */
+
+static u64 next(void)
+{
+	u64 z = state += 0x9e3779b97f4a7c15ULL; /* splitmix64 */
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+/* 0 .. @n - 1 */
+static u32 below(u32 n)
+{
+	return ((next() >> 32) * n) >> 32;
+}
+
+static void random_begin(unsigned int own_part, unsigned int all_parts)
+{
+	part = own_part;
+	parts = all_parts;
+	number = 0;
+	choices = faults = 0;
+}
+
+static bool random_start(void)
+{
+	unsigned int i;
+
+	state = chooser.seed * 0xd1342543de82ef95ULL + (number++ * parts + part);
+	next();
+	/* As long as nothing is known of the world: a guess. It must not depend on the part. */
+	choices = 256;
+	faults = 32;
+	/* A few schedules are short, or long. */
+	choices >>= below(5);
+	choices <<= below(5);
+	faults_seen = 0;
+	ranked = 0;
+	for (i = 0; i + 1 < chooser.depth && i < MOST_DEPTH; i++)
+		change[i] = below(choices);
+	return true;
+}
+
+static unsigned int random_other(enum choose_kind kind, unsigned int n)
+{
+	switch (kind) {
+	case CHOOSE_FAULT:
+	case CHOOSE_CUT:
+	case CHOOSE_EARLY:
+		return below(faults) ? 0 : 1 + below(n - 1);
+	default:
+		return below(n);
+	}
+}
+
+static unsigned int random_choose(enum choose_kind kind, unsigned int n)
+{
+	return random_other(kind, n);
+}
+
+/* The task that way @way of @mask is, as task.c counts them. */
+static unsigned int task_of(u64 mask, unsigned int way)
+{
+	unsigned int nr = now.current;
+
+	do {
+		do
+			nr = (nr + 1) % MOST_TASKS;
+		while (!(mask & TASK_BIT(nr)));
+	} while (way--);
+	return nr;
+}
+
+static u64 priority_of(unsigned int nr)
+{
+	if (!(ranked & TASK_BIT(nr))) {
+		ranked |= TASK_BIT(nr);
+		priority[nr] = MOST_DEPTH + (next() >> 8);
+	}
+	return priority[nr];
+}
+
+static unsigned int pct_choose(enum choose_kind kind, unsigned int n)
+{
+	u64 mask = now.runnable, best = 0;
+	unsigned int i, way = 0, from = 0;
+	bool self;
+
+	if (kind != CHOOSE_PREEMPT && kind != CHOOSE_SWITCH)
+		return random_other(kind, n);
+	/* Numbers of tasks are used again: those that have ended are ranked anew. */
+	ranked &= now.tasks;
+	self = mask & current_bit() && now.current < MOST_TASKS;
+	if (self) {
+		mask &= ~current_bit();
+		from = 1;
+		for (i = 0; i + 1 < chooser.depth && i < MOST_DEPTH; i++) {
+			if (change[i] == chooser.index) {
+				ranked |= current_bit();
+				priority[now.current] = i;
+			}
+		}
+		best = priority_of(now.current);
+	}
+	for (i = 0; i + from < n; i++) {
+		u64 p = priority_of(task_of(mask, i));
+
+		if (p > best) {
+			best = p;
+			way = i + from;
+		}
+	}
+	return way;
+}
+
+const struct strategy strategy_random = {
+	.name = "random",
+	.begin = random_begin,
+	.start = random_start,
+	.choose = random_choose,
+};
+
+const struct strategy strategy_pct = {
+	.name = "pct",
+	.begin = random_begin,
+	.start = random_start,
+	.choose = pct_choose,
+};
