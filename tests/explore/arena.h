@@ -26,6 +26,9 @@ extern u8 arena_map[ARENA_BYTES / ARENA_GRAIN]; /* enum arena_state of each grai
 /* NULL: no memory left in the arena. Aligned to ARENA_GRAIN; filled with 0xa5. */
 void *arena_alloc(size_t bytes);
 
+/* The same for what belongs to the world and is never freed: no leak. */
+void *arena_alloc_hidden(size_t bytes);
+
 /* May @p be freed? Return: NULL or what is wrong with it. */
 const char *arena_free_wrong(const void *p);
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "run.h"
 #include "arena.h"
+#include "cut.h"
 #include "task.h"
 
 #define MOST_WORLD_TASKS 16
@@ -90,6 +91,7 @@ static bool set_up(void)
 	arena_reset();
 	schedule_reset();
 	nr_initial = 0;
+	cut_reset();
 	now.quiet = true;
 	if (!run_guarded(call_setup))
 		return false;
@@ -153,18 +155,6 @@ static bool run_one(struct run_result *res)
 	if (wrong)
 		snprintf(engine.failure, sizeof(engine.failure), "%s", wrong);
 	return !wrong;
-}
-
-void explore_maybe_cut(const char *what)
-{
-	if (now.quiet || !engine.world->cut)
-		return;
-	if (!explore_choose_kind(CHOOSE_CUT, 2))
-		return;
-	if (engine.tracing)
-		explore_say("power cut", "%s", what);
-	now.cut = true;
-	schedule_leave();
 }
 
 void run_part(const struct explore_world *the_world, unsigned int part, u64 *lowest,
