@@ -6,7 +6,9 @@
 #include "store.h"
 
 #define IMAGE_CLUSTER 512U
-#define IMAGE_ROOM (32U << 10)
+#define IMAGE_ROOM (16U << 10)
+/* Where its L2 table is. */
+#define IMAGE_AT_L2 (4 * IMAGE_CLUSTER)
 
 /**
  * image_create() - a qcow2 image of version 3 in a store

@@ -70,7 +70,7 @@ static bool run_guarded(void (*alone)(void))
 		watching = false;
 		snprintf(engine.failure, sizeof(engine.failure),
 			 "%s crashes (signal %d), after step %llu", explore_task_name(), signal,
-			 now.step);
+			 now.step - now.start);
 		return false;
 	}
 	watching = true;
@@ -123,7 +123,7 @@ static void restore(void)
 	now = saved;
 	now.quiet = false;
 	now.current = NO_TASK;
-	now.step = 0;
+	now.start = now.step;
 }
 
 static bool run_one(struct run_result *res)
@@ -197,7 +197,7 @@ void run_part(const struct explore_world *the_world, unsigned int part, u64 *low
 				;
 			break;
 		}
-		res->longest = max(res->longest, now.step);
+		res->longest = max(res->longest, now.step - now.start);
 	}
 	res->steps = engine.steps - first_steps;
 	res->switches = engine.switches;

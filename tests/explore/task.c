@@ -137,7 +137,7 @@ static void step(const char *op, const char *name, const volatile void *addr)
 	if (unlikely(!arena_good(addr)))
 		explore_fail("%s %s: memory that has been freed, or is none", op, name);
 	engine.steps++;
-	if (unlikely(++now.step > engine.most_steps))
+	if (unlikely(++now.step - now.start > engine.most_steps))
 		explore_fail("no end after %llu steps", engine.most_steps);
 }
 

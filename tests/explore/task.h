@@ -95,7 +95,8 @@ struct task {
  * @current: the number of the running one
  * @quiet: no choices: set-up and end
  * @cut: the power has been cut
- * @step: points so far
+ * @step: points so far, those of the set-up included
+ * @start: these
  * @now: virtual ns
  * @timers: struct work_struct that are pending on time
  * @wqs: workqueues that there are
@@ -116,6 +117,7 @@ struct schedule {
 	bool quiet;
 	bool cut;
 	u64 step;
+	u64 start;
 	u64 now;
 	struct list_head timers;
 	u64 work_seq;

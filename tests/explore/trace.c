@@ -6,10 +6,18 @@ static void line(const char *op, const char *name)
 {
 	char state[256] = "";
 
-	if (engine.world->print && explore_exploring())
+	if (engine.world->print) {
+		/* It may use primitives: they shall not be steps, nor change anything. */
+		struct schedule saved = now;
+
+		now.quiet = true;
+		engine.tracing = false;
 		engine.world->print(state, sizeof(state));
-	printf("%6llu %6u  %-12s %-12s %-44s %s\n", now.step, chooser.index, explore_task_name(),
-	       op, name, state);
+		engine.tracing = true;
+		now = saved;
+	}
+	printf("%6llu %6u  %-12s %-12s %-44s %s\n", now.step - now.start, chooser.index,
+	       explore_task_name(), op, name, state);
 }
 
 void trace_step(const char *op, const char *name)

@@ -304,11 +304,30 @@ static void cut(void)
 	check_sectors(true);
 }
 
-/* What the image says of the two clusters, without locks: D data, Z zero, - nothing, ? other. */
+/* What the map and the file's L2 table say of the two clusters. Takes no lock. */
 static void print(char *buf, size_t bytes)
 {
-	snprintf(buf, bytes, "written %u, dirty %u%s%s", next_value - 1, q2_image_dirty(img),
-		 store->nr_writes ? ", not flushed" : "", broken ? ", read-only" : "");
+	static const char *const kinds[] = {"miss", "data", "zero", "compressed", "mixed", "bad"};
+	size_t at = 0;
+	unsigned int i;
+
+	for (i = 0; i < CLUSTERS && at < bytes; i++) {
+		struct q2_run run = {};
+		u64 word;
+
+		q2_map_lookup(map, (u64)i * IMAGE_CLUSTER, IMAGE_CLUSTER, &run);
+		memcpy(&word, store->live + IMAGE_AT_L2 + i * sizeof(word), sizeof(word));
+		at += snprintf(buf + at, bytes - at, "%u: map %s%s", i, kinds[run.kind],
+			       run.kind == Q2_MAP_DATA && run.in_place ? "!" : "");
+		if (run.kind == Q2_MAP_DATA && at < bytes)
+			at += snprintf(buf + at, bytes - at, " %llx", run.host);
+		if (at < bytes)
+			at += snprintf(buf + at, bytes - at, ", file %llx; ",
+				       be64_to_cpu(word) & ~(1ULL << 63));
+	}
+	if (at < bytes)
+		snprintf(buf + at, bytes - at, "%u writes not flushed%s", store->nr_writes,
+			 broken ? ", read-only" : "");
 }
 
 static const struct explore_world world_map = {
