@@ -114,6 +114,11 @@ unsigned int arena_live(void)
 	return head.live;
 }
 
+size_t arena_saved_end(void)
+{
+	return saved_head.end;
+}
+
 size_t arena_saved(void)
 {
 	return saved_head.end + (__stop_explore_data - __start_explore_data) +

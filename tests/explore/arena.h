@@ -45,7 +45,8 @@ void arena_restore(void);
 /* Empty, for another world. */
 void arena_reset(void);
 
-/* Bytes that are saved. */
+/* Bytes that are saved: of the arena, and with static variables. */
+size_t arena_saved_end(void);
 size_t arena_saved(void);
 
 /* Has freed memory been written to? Return: NULL or what. */

@@ -61,7 +61,7 @@ long explore_sleep(u64 ns)
 	struct task *t = current_task();
 
 	explore_might_sleep("schedule_timeout");
-	explore_point("sleep", "", NULL);
+	explore_point("sleep", "", &now);
 	t->deadline = now.now + ns;
 	task_wait("time", "");
 	t->deadline = U64_MAX;

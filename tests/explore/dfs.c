@@ -4,8 +4,8 @@
  *
  * The stack has the choices that had a budget, with the way taken. The last one with
  * another way left takes it next; what was below it is forgotten. The trunk is the
- * schedule of ways 0. Each way off it, at the choice where it leaves, is a bough, and the
- * boughs are dealt out to the parts in turn.
+ * schedule of ways 0. Each way off it, at the choice where it leaves, is a bough, and each
+ * bough belongs to one part.
  */
 #include "choose.h"
 #include "task.h"
@@ -21,7 +21,6 @@ static unsigned int depth; /* nodes on the stack */
 static unsigned int at;	   /* of these, those the schedule has passed */
 static unsigned int part, parts;
 static unsigned int off; /* nodes with another way than 0 */
-static u64 boughs;
 static bool started;
 
 static void dfs_begin(unsigned int own_part, unsigned int all_parts)
@@ -29,8 +28,13 @@ static void dfs_begin(unsigned int own_part, unsigned int all_parts)
 	part = own_part;
 	parts = all_parts;
 	depth = at = off = 0;
-	boughs = 0;
 	started = false;
+}
+
+/* By what it is, not by how many there were before: parts may leave out different ones. */
+static bool is_ours(const struct node *bough)
+{
+	return (bough->index * 0x9e3779b1U + bough->way * 0x85ebca77U) % 65521 % parts == part;
 }
 
 static bool dfs_start(void)
@@ -47,7 +51,7 @@ static bool dfs_start(void)
 		if (!top->way)
 			off++;
 		while (++top->way < top->n) {
-			if (off > 1 || boughs++ % parts == part)
+			if (off > 1 || is_ours(top))
 				return true;
 		}
 		off--;

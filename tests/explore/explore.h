@@ -24,6 +24,8 @@
  * @finds: NULL, or a part of the message that some schedule must fail with: the world
  *         is wrong on purpose
  * @bound: preemptions in a schedule, unless the command line says otherwise
+ * @switches: times that another task than the next goes on where one waits, likewise;
+ *            0: no limit
  * @faults: faults in a schedule, likewise
  * @cuts: can the power be cut in it, likewise
  * @early: times that time may pass early, likewise
@@ -38,6 +40,7 @@ struct explore_world {
 	const char *shows;
 	const char *finds;
 	unsigned int bound;
+	unsigned int switches;
 	unsigned int faults;
 	unsigned int cuts;
 	unsigned int early;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Locks, and the order of their classes. */
+#include "reduce.h"
 #include "task.h"
 
 #define MOST_CLASSES 128
@@ -164,6 +165,7 @@ bool explore_trylock(struct explore_lock *l, enum explore_lock_kind kind, const 
 {
 	explore_point("trylock", name, l);
 	check(l, name);
+	reduce_tried(l->class);
 	if (l->owner || l->readers)
 		return false;
 	if (!l->class->id)
@@ -176,7 +178,7 @@ bool explore_trylock(struct explore_lock *l, enum explore_lock_kind kind, const 
 
 void explore_unlock(struct explore_lock *l, enum explore_lock_kind kind, const char *name)
 {
-	explore_point("unlock", name, l);
+	point_release("unlock", name, l, !l->class || reduce_is_tried(l->class));
 	check(l, name);
 	let_go(l, kind, false, name);
 	l->owner = 0;
@@ -200,6 +202,7 @@ bool explore_trylock_read(struct explore_lock *l, const char *name)
 {
 	explore_point("trylock", name, l);
 	check(l, name);
+	reduce_tried(l->class);
 	if (l->owner || l->wait_write)
 		return false;
 	if (!l->class->id)
@@ -212,7 +215,7 @@ bool explore_trylock_read(struct explore_lock *l, const char *name)
 
 void explore_unlock_read(struct explore_lock *l, const char *name)
 {
-	explore_point("unlock", name, l);
+	point_release("unlock", name, l, !l->class || reduce_is_tried(l->class));
 	check(l, name);
 	let_go(l, EXPLORE_SEM, true, name);
 	l->readers &= ~current_bit();
@@ -229,6 +232,7 @@ void explore_assert_held(const struct explore_lock *l, bool write, const char *n
 bool explore_is_locked(const struct explore_lock *l)
 {
 	explore_point("is locked", "", l);
+	reduce_tried(l->class);
 	return l->owner || l->readers;
 }
 

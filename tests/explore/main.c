@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "reduce.h"
 #include "run.h"
 #include "task.h"
 
@@ -17,6 +18,7 @@ extern const struct explore_world *const __start_explore_worlds[], *const __stop
 static struct {
 	u64 lowest;
 	struct run_result res[MOST_PARTS];
+	u8 touched[MOST_PARTS][REDUCE_SLOTS];
 } * shared;
 
 static struct {
@@ -24,12 +26,13 @@ static struct {
 	unsigned int nr_worlds;
 	const struct strategy *strategy;
 	int budget[CHOOSE_KINDS]; /* -1: as the world has it */
+	bool all_points;
 	unsigned int passed;
 	unsigned int failed;
 	u64 schedules;
 } asked = {
 	.strategy = &strategy_dfs,
-	.budget = {-1, CHOOSE_UNLIMITED, -1, -1, -1, CHOOSE_UNLIMITED},
+	.budget = {-1, -1, -1, -1, -1, -1},
 };
 
 static const struct option options[] = {
@@ -38,6 +41,7 @@ static const struct option options[] = {
 	{"strategy", required_argument, NULL, 't'},
 	{"bound", required_argument, NULL, 'b'},
 	{"switches", required_argument, NULL, 'x'},
+	{"all-points", no_argument, NULL, 'p'},
 	{"faults", required_argument, NULL, 'f'},
 	{"alloc-faults", no_argument, NULL, 'a'},
 	{"cuts", required_argument, NULL, 'c'},
@@ -62,6 +66,7 @@ static void usage(FILE *out)
 	      "  --strategy S       dfs: each schedule within the budgets; pct, random: by chance\n"
 	      "  --bound N          preemptions in a schedule (dfs)\n"
 	      "  --switches N       times another one than the next goes on where a task waits (dfs)\n"
+	      "  --all-points       preempt also where that leads to nothing new (dfs)\n"
 	      "  --faults N         faults in a schedule\n"
 	      "  --alloc-faults     allocations are among them\n"
 	      "  --cuts N           0: the power is not cut; 1: it may be\n"
@@ -136,6 +141,9 @@ static void parse(int argc, char **argv)
 		case 'x':
 			asked.budget[CHOOSE_SWITCH] = number_of(optarg);
 			break;
+		case 'p':
+			asked.all_points = true;
+			break;
 		case 'f':
 			asked.budget[CHOOSE_FAULT] = number_of(optarg);
 			break;
@@ -200,20 +208,29 @@ static bool wanted(const char *name)
 	return !asked.nr_worlds;
 }
 
-static void set_budgets(const struct explore_world *world)
+static void set_budgets(const struct explore_world *world, const struct strategy *strategy)
 {
 	const unsigned int own[CHOOSE_KINDS] = {
-		[CHOOSE_PREEMPT] = world->bound, [CHOOSE_SWITCH] = CHOOSE_UNLIMITED,
-		[CHOOSE_FAULT] = world->faults,	 [CHOOSE_CUT] = world->cuts,
-		[CHOOSE_EARLY] = world->early,	 [CHOOSE_FREE] = CHOOSE_UNLIMITED,
+		[CHOOSE_PREEMPT] = world->bound,
+		[CHOOSE_SWITCH] = world->switches ? world->switches : CHOOSE_UNLIMITED,
+		[CHOOSE_FAULT] = world->faults,
+		[CHOOSE_CUT] = world->cuts,
+		[CHOOSE_EARLY] = world->early,
+		[CHOOSE_FREE] = CHOOSE_UNLIMITED,
 	};
 	unsigned int i;
 
 	for (i = 0; i < CHOOSE_KINDS; i++)
 		chooser.budget[i] = asked.budget[i] == -1 ? own[i] : asked.budget[i];
-	chooser.strategy = asked.strategy;
-	if (asked.strategy == &strategy_pct || asked.strategy == &strategy_random)
+	chooser.strategy = strategy;
+	if (strategy == &strategy_pct || strategy == &strategy_random)
 		chooser.budget[CHOOSE_PREEMPT] = chooser.budget[CHOOSE_SWITCH] = CHOOSE_UNLIMITED;
+}
+
+static void run_one_part(const struct explore_world *world, unsigned int part)
+{
+	run_part(world, part, &shared->lowest, &shared->res[part]);
+	reduce_export(shared->touched[part]);
 }
 
 static void run_parts(const struct explore_world *world)
@@ -223,7 +240,7 @@ static void run_parts(const struct explore_world *world)
 
 	fflush(stdout);
 	if (run_options.parts == 1) {
-		run_part(world, 0, &shared->lowest, &shared->res[0]);
+		run_one_part(world, 0);
 		return;
 	}
 	for (i = 0; i < run_options.parts; i++) {
@@ -233,7 +250,7 @@ static void run_parts(const struct explore_world *world)
 			exit(1);
 		}
 		if (!pids[i]) {
-			run_part(world, i, &shared->lowest, &shared->res[i]);
+			run_one_part(world, i);
 			_exit(0);
 		}
 	}
@@ -268,36 +285,86 @@ static void say_again(const struct explore_world *world, const struct run_result
 	       run_options.alloc_faults ? " --alloc-faults" : "", failure->schedule);
 }
 
+/* A few schedules by chance, by which reduce.h learns. */
+#define LEARN_SCHEDULES 1000
+
+static void learn(const struct explore_world *world)
+{
+	struct run_options saved = run_options;
+
+	run_options.parts = 1;
+	run_options.schedules = LEARN_SCHEDULES;
+	set_budgets(world, &strategy_pct);
+	reduce_mode = REDUCE_LEARN;
+	run_parts(world);
+	run_options = saved;
+}
+
+/* All schedules, again until nothing was left out that should not have been. */
+static unsigned int search(const struct explore_world *world)
+{
+	unsigned int rounds = 0, i;
+	bool more = true;
+
+	reduce_mode = REDUCE_OFF;
+	if (asked.strategy == &strategy_dfs && !asked.all_points) {
+		learn(world);
+		if (first_failure())
+			return 0;
+		reduce_mode = REDUCE_ON;
+	}
+	while (more && !first_failure()) {
+		reduce_freeze();
+		shared->lowest = U64_MAX;
+		set_budgets(world, asked.strategy);
+		run_parts(world);
+		rounds++;
+		more = false;
+		for (i = 0; reduce_mode == REDUCE_ON && i < run_options.parts; i++)
+			more |= reduce_import(shared->touched[i]);
+		/* A search that was cut short is not worth a second one. */
+		more &= !run_options.schedules;
+	}
+	return rounds;
+}
+
+static void sum_up(struct run_result *sum)
+{
+	unsigned int i;
+
+	for (i = 0; i < run_options.parts; i++) {
+		sum->schedules += shared->res[i].schedules;
+		sum->steps += shared->res[i].steps;
+		sum->switches += shared->res[i].switches;
+		sum->cuts += shared->res[i].cuts;
+		sum->longest = max(sum->longest, shared->res[i].longest);
+	}
+	sum->saved = shared->res[0].saved;
+}
+
 static void run_world(const struct explore_world *world)
 {
 	const struct run_result *failure;
 	struct run_result sum = {};
 	struct timespec a, b;
+	unsigned int rounds;
 	double seconds;
-	unsigned int i;
 	bool good;
 
 	memset(shared, 0, sizeof(*shared));
 	shared->lowest = U64_MAX;
-	set_budgets(world);
 	clock_gettime(CLOCK_MONOTONIC, &a);
-	run_parts(world);
+	rounds = search(world);
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	seconds = b.tv_sec - a.tv_sec + (b.tv_nsec - a.tv_nsec) / 1e9;
-	for (i = 0; i < run_options.parts; i++) {
-		sum.schedules += shared->res[i].schedules;
-		sum.steps += shared->res[i].steps;
-		sum.switches += shared->res[i].switches;
-		sum.cuts += shared->res[i].cuts;
-		sum.longest = max(sum.longest, shared->res[i].longest);
-	}
+	sum_up(&sum);
 	asked.schedules += sum.schedules;
 	failure = first_failure();
 	good = world->finds ? failure && strstr(failure->failure, world->finds) : !failure;
-	printf("%-4s %s: %llu schedules (%llu with a power cut), longest %llu steps, %.1f s: %.0f schedules, %.0f steps, %.0f switches a second, %llu bytes\n",
+	printf("%-4s %s: %llu schedules (%llu with a power cut), longest %llu steps; %.1f s: %.0f schedules, %.0f steps, %.0f switches a second; %llu bytes, %u rounds\n",
 	       good ? "ok" : "FAIL", world->name, sum.schedules, sum.cuts, sum.longest, seconds,
-	       sum.schedules / seconds, sum.steps / seconds, sum.switches / seconds,
-	       shared->res[0].saved);
+	       sum.schedules / seconds, sum.steps / seconds, sum.switches / seconds, sum.saved,
+	       rounds);
 	if (good && failure)
 		printf("     as it must: %s\n", failure->failure);
 	if (good && failure && engine.tracing)

@@ -83,17 +83,13 @@ static unsigned int random_choose(enum choose_kind kind, unsigned int n)
 	return random_other(kind, n);
 }
 
-/* The task that way @way of @mask is, as task.c counts them. */
-static unsigned int task_of(u64 mask, unsigned int way)
+/* Which way of @mask task @nr is, as task.c counts them. */
+static unsigned int way_of(u64 mask, unsigned int nr)
 {
-	unsigned int nr = now.current;
+	unsigned int turn = (now.current + 1) % MOST_TASKS;
+	u64 turned = turn ? mask >> turn | mask << (MOST_TASKS - turn) : mask;
 
-	do {
-		do
-			nr = (nr + 1) % MOST_TASKS;
-		while (!(mask & TASK_BIT(nr)));
-	} while (way--);
-	return nr;
+	return __builtin_popcountll(turned & (TASK_BIT((nr - turn) % MOST_TASKS) - 1));
 }
 
 static u64 priority_of(unsigned int nr)
@@ -107,35 +103,33 @@ static u64 priority_of(unsigned int nr)
 
 static unsigned int pct_choose(enum choose_kind kind, unsigned int n)
 {
-	u64 mask = now.runnable, best = 0;
-	unsigned int i, way = 0, from = 0;
-	bool self;
+	unsigned int i, best_nr = NO_TASK, self = now.current;
+	u64 mask = now.runnable, best = 0, left;
 
 	if (kind != CHOOSE_PREEMPT && kind != CHOOSE_SWITCH)
 		return random_other(kind, n);
 	/* Numbers of tasks are used again: those that have ended are ranked anew. */
 	ranked &= now.tasks;
-	self = mask & current_bit() && now.current < MOST_TASKS;
-	if (self) {
-		mask &= ~current_bit();
-		from = 1;
-		for (i = 0; i + 1 < chooser.depth && i < MOST_DEPTH; i++) {
-			if (change[i] == chooser.index) {
-				ranked |= current_bit();
-				priority[now.current] = i;
-			}
+	if (!(mask & current_bit()))
+		self = NO_TASK;
+	for (i = 0; self != NO_TASK && i + 1 < chooser.depth && i < MOST_DEPTH; i++) {
+		if (change[i] == chooser.index) {
+			ranked |= current_bit();
+			priority[self] = i;
 		}
-		best = priority_of(now.current);
 	}
-	for (i = 0; i + from < n; i++) {
-		u64 p = priority_of(task_of(mask, i));
+	for (left = mask; left; left &= left - 1) {
+		unsigned int nr = __builtin_ctzll(left);
+		u64 p = priority_of(nr);
 
-		if (p > best) {
+		if (best_nr == NO_TASK || p > best) {
 			best = p;
-			way = i + from;
+			best_nr = nr;
 		}
 	}
-	return way;
+	if (self == NO_TASK)
+		return way_of(mask, best_nr);
+	return best_nr == self ? 0 : 1 + way_of(mask & ~current_bit(), best_nr);
 }
 
 const struct strategy strategy_random = {

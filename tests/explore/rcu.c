@@ -6,7 +6,7 @@ void rcu_read_lock(void)
 {
 	struct task *t = current_task();
 
-	explore_point("rcu lock", "", NULL);
+	explore_point("rcu lock", "", &now);
 	t->read_sections++;
 	now.rcu_readers |= current_bit();
 }
@@ -57,7 +57,7 @@ void rcu_read_unlock(void)
 	struct rcu_head *head;
 	u64 left;
 
-	explore_point("rcu unlock", "", NULL);
+	point_release("rcu unlock", "", &now, false);
 	if (!t->read_sections)
 		explore_fail("%s leaves a read section, and is in none", t->name);
 	if (--t->read_sections)
@@ -97,7 +97,7 @@ void rcu_barrier(void)
 	struct task *t = current_task();
 
 	explore_might_sleep("rcu_barrier");
-	explore_point("rcu barrier", "", NULL);
+	explore_point("rcu barrier", "", &now);
 	if (now.rcu_asked == now.rcu_done)
 		return;
 	t->flush_seq = now.rcu_asked;
@@ -112,7 +112,7 @@ void synchronize_rcu(void)
 	struct task *t = current_task();
 
 	explore_might_sleep("synchronize_rcu");
-	explore_point("synchronize_rcu", "", NULL);
+	explore_point("synchronize_rcu", "", &now);
 	if (!now.rcu_readers)
 		return;
 	t->readers = now.rcu_readers;

@@ -6,6 +6,7 @@
 #include "run.h"
 #include "arena.h"
 #include "cut.h"
+#include "reduce.h"
 #include "task.h"
 
 #define MOST_WORLD_TASKS 16
@@ -136,6 +137,7 @@ static bool run_one(struct run_result *res)
 		unsigned int nr = task_new(initial[i].name, initial[i].run, initial[i].arg);
 
 		tasks[nr].counts = true;
+		tasks[nr].id = i + 1;
 		now.counted |= TASK_BIT(nr);
 	}
 	if (!run_guarded(NULL))
@@ -173,6 +175,8 @@ void run_part(const struct explore_world *the_world, unsigned int part, u64 *low
 		return;
 	}
 	res->saved = arena_saved();
+	if (reduce_mode == REDUCE_LEARN)
+		reduce_reset(arena_saved_end());
 	first_steps = engine.steps;
 	chooser.strategy->begin(part, run_options.parts);
 	for (;;) {

@@ -54,7 +54,8 @@ struct run_result {
  * @lowest: the number of the first schedule known to have failed, of any part; U64_MAX: none
  * @res: result
  *
- * Ends at the first failure, and where another part's failure comes before.
+ * Learns what reduce.h is about if that is on. Ends at the first failure, and where another part's
+ * failure comes before.
  */
 void run_part(const struct explore_world *world, unsigned int part, u64 *lowest,
 	      struct run_result *res);

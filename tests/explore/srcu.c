@@ -27,7 +27,7 @@ int explore_srcu_read_lock(struct srcu_struct *s, const char *name)
 
 void explore_srcu_read_unlock(struct srcu_struct *s, int idx, const char *name)
 {
-	explore_point("srcu unlock", name, s);
+	point_release("srcu unlock", name, s, false);
 	check(s, name);
 	if (idx < 0 || idx > 1 || !s->readers[idx])
 		explore_fail("%s: a reader leaves that has not come", name);

@@ -2,6 +2,7 @@
 /* Tasks, and the switch from one to the other. */
 #include "task.h"
 #include "arena.h"
+#include "reduce.h"
 
 #define STACK_BYTES (64U << 10)
 
@@ -141,15 +142,20 @@ static void step(const char *op, const char *name, const volatile void *addr)
 		explore_fail("no end after %llu steps", engine.most_steps);
 }
 
-void explore_point(const char *op, const char *name, const volatile void *addr)
+static inline void point(const char *op, const char *name, const volatile void *addr, bool offered)
 {
 	u64 rest;
-	unsigned int c;
+	unsigned int c = 0;
 
 	step(op, name, addr);
+	if (reduce_mode != REDUCE_OFF)
+		offered &= reduce_touch(addr);
 	rest = now.runnable & ~current_bit();
 	if (rest && !now.quiet) {
-		c = explore_choose_kind(CHOOSE_PREEMPT, 1 + __builtin_popcountll(rest));
+		if (offered)
+			c = explore_choose_kind(CHOOSE_PREEMPT, 1 + __builtin_popcountll(rest));
+		else
+			chooser.index++;
 		if (c) {
 			run(pick(rest, c - 1));
 			/* What the object was may have changed meanwhile. */
@@ -159,6 +165,16 @@ void explore_point(const char *op, const char *name, const volatile void *addr)
 	}
 	if (unlikely(engine.tracing))
 		trace_step(op, name);
+}
+
+void explore_point(const char *op, const char *name, const volatile void *addr)
+{
+	point(op, name, addr, true);
+}
+
+void point_release(const char *op, const char *name, const volatile void *addr, bool offered)
+{
+	point(op, name, addr, offered || reduce_mode != REDUCE_ON);
 }
 
 void explore_yield(const char *op, const char *name, const volatile void *addr)
@@ -212,6 +228,7 @@ unsigned int task_new(const char *name, void (*run)(void *arg), void *arg)
 	t->arg = arg;
 	t->name = name;
 	t->state = TASK_NEW;
+	t->id = 255;
 	t->counts = t->woken = t->late = false;
 	t->why = t->whose = NULL;
 	t->lock = NULL;

@@ -39,6 +39,7 @@ struct held {
  * @event: for explore_event(), what @run calls
  * @name: for messages
  * @state: see above
+ * @id: of a task of the world from its set-up: 1 and up; 255: another one
  * @counts: the schedule waits for it to return
  * @why: what it waits for: a word; NULL: nothing
  * @whose: and the object's name
@@ -66,6 +67,7 @@ struct task {
 	void (*event)(void *arg);
 	const char *name;
 	enum task_state state;
+	u8 id;
 	bool counts;
 	bool woken;
 	bool late;
@@ -162,6 +164,9 @@ static inline u64 current_bit(void)
 {
 	return TASK_BIT(now.current);
 }
+
+/* As explore_point(), before something that only lets others go on: see reduce.h. */
+void point_release(const char *op, const char *name, const volatile void *addr, bool offered);
 
 /* A new task, able to go on. Return: its number. */
 unsigned int task_new(const char *name, void (*run)(void *arg), void *arg);

@@ -34,7 +34,10 @@ void explore_might_sleep(const char *what);
 			explore_might_sleep("allocates"); \
 	} while (0)
 
-/* linux/sched.h */
-#define cond_resched() (explore_might_sleep("cond_resched"), explore_yield("resched", "", NULL))
+/*
+ * linux/sched.h. Another task may go on, at the cost of a preemption: the kernel need not let
+ * one. So a loop that waits for others by this alone is one without an end.
+ */
+#define cond_resched() (explore_might_sleep("cond_resched"), explore_point("resched", "", NULL))
 
 #endif

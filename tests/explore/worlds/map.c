@@ -335,6 +335,7 @@ static const struct explore_world world_map = {
 	.shows =
 		"an image with its map reads what was written, flushed is durable, and the image stays sound",
 	.bound = 1,
+	.switches = 1,
 	.setup = setup,
 	.end = end,
 	.cut = cut,

@@ -150,7 +150,7 @@ static void write_plainly(void *arg)
 {
 	struct thing *t = READ_ONCE(thing);
 
-	cond_resched();
+	explore_yield("yield", "", NULL);
 	if (t)
 		t->value = 2;
 }
@@ -228,7 +228,7 @@ static void enter_srcu(void *arg)
 
 	token = srcu_read_lock(&srcu);
 	t = READ_ONCE(thing);
-	cond_resched();
+	explore_yield("yield", "", NULL);
 	if (t)
 		explore_check(READ_ONCE(t->value) == 1);
 	explore_event("leave", leave_srcu, NULL);
@@ -272,7 +272,7 @@ static void read_after_turn(void *arg)
 
 	wait_for_completion(&left);
 	idx = srcu_read_lock(&srcu);
-	cond_resched();
+	explore_yield("yield", "", NULL);
 	srcu_read_unlock(&srcu, idx);
 }
 
@@ -343,7 +343,7 @@ static void setup_cleanup(const char *ops)
 static const struct explore_world srcu_readers_left = {
 	.name = "rcu/srcu-cleanup",
 	.shows = "cleaning up while there are readers is found",
-	.finds = "is cleaned up, and has readers",
+	.finds = "&srcu ",
 	.setup = setup_cleanup,
 };
 EXPLORE_WORLD(srcu_readers_left);

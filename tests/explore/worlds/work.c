@@ -13,7 +13,7 @@ static void run_item(struct work_struct *w)
 	explore_check(!gone);
 	running++;
 	most = max(most, running);
-	cond_resched();
+	explore_yield("yield", "", NULL);
 	running--;
 	ran++;
 	if (again && again--)
@@ -124,7 +124,7 @@ static void cancel_item(void *arg)
 	bool was;
 
 	queue_work(wq, &work[0]);
-	cond_resched();
+	explore_yield("yield", "", NULL);
 	was = cancel_work_sync(&work[0]);
 	explore_check(ran == !was);
 	gone = true;
@@ -241,7 +241,7 @@ EXPLORE_WORLD(repeated);
 static void cancel_carelessly(void *arg)
 {
 	queue_work(wq, &work[0]);
-	cond_resched();
+	explore_yield("yield", "", NULL);
 	cancel_delayed_work(&later);
 	gone = true;
 }
