@@ -28,7 +28,7 @@ $(EXPLORE)/%.o: %.S
 # Their static variables in sections of their own, which are saved and put back as one.
 $(EXPLORE_WORLD_OBJ): $(EXPLORE)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(EXPLORE_CFLAGS) -MMD -MP -c -o $@.tmp $<
+	$(CC) $(EXPLORE_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@.tmp $<
 	objcopy --rename-section .data=explore_data --rename-section .bss=explore_bss $@.tmp $@
 	@rm -f $@.tmp
 

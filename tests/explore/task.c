@@ -37,6 +37,16 @@ void explore_fail(const char *fmt, ...)
 	schedule_leave();
 }
 
+/* Tasks of a mask: few, as a rule. */
+static inline unsigned int count(u64 mask)
+{
+	unsigned int n = 0;
+
+	for (; mask; mask &= mask - 1)
+		n++;
+	return n;
+}
+
 /* Number @c of the tasks of @mask, counted from behind the running one on. */
 static inline unsigned int pick(u64 mask, unsigned int c)
 {
@@ -114,7 +124,7 @@ static void others(void)
 		report(engine.failure, sizeof(engine.failure));
 		schedule_leave();
 	}
-	n = __builtin_popcountll(now.runnable);
+	n = count(now.runnable);
 	c = n > 1 && !now.quiet ? explore_choose_kind(CHOOSE_SWITCH, n) : 0;
 	run(pick(now.runnable, c));
 }
@@ -153,7 +163,7 @@ static inline void point(const char *op, const char *name, const volatile void *
 	rest = now.runnable & ~current_bit();
 	if (rest && !now.quiet) {
 		if (offered)
-			c = explore_choose_kind(CHOOSE_PREEMPT, 1 + __builtin_popcountll(rest));
+			c = explore_choose_kind(CHOOSE_PREEMPT, 1 + count(rest));
 		else
 			chooser.index++;
 		if (c) {
@@ -185,7 +195,7 @@ void explore_yield(const char *op, const char *name, const volatile void *addr)
 	step(op, name, addr);
 	rest = now.runnable & ~current_bit();
 	if (rest && !now.quiet) {
-		c = explore_choose_kind(CHOOSE_SWITCH, 1 + __builtin_popcountll(rest));
+		c = explore_choose_kind(CHOOSE_SWITCH, 1 + count(rest));
 		if (c)
 			run(pick(rest, c - 1));
 	}
@@ -207,8 +217,11 @@ static void task_main(void)
 	t->state = TASK_FREE;
 	if (engine.tracing)
 		trace_step("ends", "");
-	if (!now.counted)
+	if (!now.counted) {
+		/* What the last writes left behind counts as well. */
+		explore_maybe_cut("at the end");
 		schedule_leave();
+	}
 	others();
 	__builtin_unreachable();
 }
@@ -269,7 +282,7 @@ bool schedule_run(void (*alone)(void))
 	}
 	if (now.counted) {
 		/* The first one to go on is a choice, too. */
-		unsigned int n = __builtin_popcountll(now.runnable), c = 0, first;
+		unsigned int n = count(now.runnable), c = 0, first;
 
 		now.current = MOST_TASKS - 1;
 		if (n > 1 && !now.quiet)
