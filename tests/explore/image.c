@@ -2,6 +2,7 @@
 /* Small images. */
 #include "image.h"
 #include "fsck.h" /* tests/crash */
+#include "run.h"
 
 static void put(u8 *at, u64 value, unsigned int bytes)
 {
@@ -69,10 +70,24 @@ void *xalloc(size_t bytes)
 	return p;
 }
 
+static void dump(const struct store *store)
+{
+	static unsigned int nr;
+	char path[4096];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/%s.%u", run_options.dump, store->file.name, nr++);
+	out = fopen(path, "w");
+	if (!out || fwrite(store->live, store->file.size, 1, out) != 1 || fclose(out))
+		explore_fail("%s cannot be written", path);
+}
+
 void image_check(const struct store *store, bool leaks)
 {
 	struct fsck fsck;
 
+	if (run_options.dump)
+		dump(store);
 	fsck_run(store->live, store->file.size, &fsck);
 	if (fsck.corruptions)
 		explore_fail("%s is corrupt: %s", store->file.name, fsck.first);

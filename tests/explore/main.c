@@ -52,6 +52,7 @@ static const struct option options[] = {
 	{"steps", required_argument, NULL, 'm'},
 	{"jobs", required_argument, NULL, 'j'},
 	{"replay", required_argument, NULL, 'r'},
+	{"dump", required_argument, NULL, 'D'},
 	{"trace", no_argument, NULL, 'v'},
 	{"list", no_argument, NULL, 'l'},
 	{"help", no_argument, NULL, 'h'},
@@ -77,6 +78,7 @@ static void usage(FILE *out)
 	      "  --steps N          a schedule with more is one without an end\n"
 	      "  -j, --jobs N       processes\n"
 	      "  --replay SCHEDULE  this one alone, as printed with a failure\n"
+	      "  --dump DIR         put each image that is checked there, for qemu-img\n"
 	      "  --trace            print each step\n"
 	      "  --list             the worlds\n",
 	      out);
@@ -178,6 +180,9 @@ static void parse(int argc, char **argv)
 				exit(2);
 			}
 			asked.strategy = &strategy_replay;
+			break;
+		case 'D':
+			run_options.dump = optarg;
 			break;
 		case 'v':
 			engine.tracing = true;

@@ -10,12 +10,14 @@
  * @ops: for the world
  * @alloc_faults: allocations may fail, too
  * @schedules: of all parts, at most; 0: no limit but that of the strategy
+ * @dump: folder to put each image that is checked into, or NULL
  * @parts: processes that share the work
  */
 struct run_options {
 	const char *ops;
 	bool alloc_faults;
 	u64 schedules;
+	const char *dump;
 	unsigned int parts;
 };
 
