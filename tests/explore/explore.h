@@ -33,6 +33,8 @@
  * @end: judge a schedule that has come to its end; or NULL
  * @cut: judge what is durable after a power cut; the tasks are gone, and their memory
  *       is as it was. NULL: the power is never cut
+ * @always: what is so at each step: fails if not. Reads plainly and calls nothing of
+ *          env/sync.h. NULL: nothing
  * @print: a few words on the state, for the trace; or NULL
  */
 struct explore_world {
@@ -47,6 +49,7 @@ struct explore_world {
 	void (*setup)(const char *ops);
 	void (*end)(void);
 	void (*cut)(void);
+	void (*always)(void);
 	void (*print)(char *buf, size_t bytes);
 };
 

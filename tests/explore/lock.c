@@ -9,6 +9,7 @@ static struct explore_class *classes[MOST_CLASSES]; /* by id */
 static unsigned int nr_classes;
 /* Bit j of after[i]: a lock of class j was taken under one of class i. */
 static u64 after[MOST_CLASSES][MOST_CLASSES / 64];
+static const char *taker[MOST_CLASSES][MOST_CLASSES]; /* the task that did */
 
 static bool is_after(unsigned int from, unsigned int to)
 {
@@ -39,14 +40,20 @@ static void add_order(struct explore_class *from, struct explore_class *to)
 {
 	unsigned int way[MOST_CLASSES], len = 0, i, at = 0;
 	u8 seen[MOST_CLASSES] = {};
-	char text[512];
+	char text[512], takers[256];
 
 	if (reaches(to->id, from->id, seen, way, &len)) {
 		for (i = 0; i < len && at < sizeof(text); i++)
 			at += snprintf(text + at, sizeof(text) - at, "%s, then ",
 				       classes[way[i]]->name);
-		explore_fail("locks in two orders: %s%s", text, classes[to->id]->name);
+		at = 0;
+		for (i = 0; i + 1 < len && at < sizeof(takers); i++)
+			at += snprintf(takers + at, sizeof(takers) - at, "%s, ",
+				       taker[way[i]][way[i + 1]]);
+		explore_fail("locks in two orders: %s%s (taken so by %s%s)", text,
+			     classes[to->id]->name, takers, current_task()->name);
 	}
+	taker[from->id][to->id] = current_task()->name;
 	after[from->id][to->id / 64] |= BIT_ULL(to->id % 64);
 }
 

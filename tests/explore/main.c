@@ -386,7 +386,7 @@ static void run_world(const struct explore_world *world)
 	       rounds);
 	if (good && failure)
 		printf("     as it must: %s\n", failure->failure);
-	if (good && failure && engine.tracing)
+	if (good && failure)
 		say_again(world, failure);
 	if (!good && failure) {
 		printf("     %s\n", failure->failure);

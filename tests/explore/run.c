@@ -2,6 +2,7 @@
 /* Schedules of a world. */
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include "run.h"
 #include "arena.h"
@@ -49,10 +50,28 @@ static void on_crash(int signal)
 	siglongjmp(crashed, signal);
 }
 
+/* CPU time without a step, after which a task is told to go round in circles. */
+#define STUCK_SECONDS 2
+
+static void on_tick(int signal)
+{
+	static unsigned int ticks;
+	static u64 seen;
+
+	if (seen != engine.steps)
+		ticks = 0;
+	seen = engine.steps;
+	if (watching && ++ticks > STUCK_SECONDS) {
+		ticks = 0;
+		siglongjmp(crashed, signal);
+	}
+}
+
 static void watch_for_crashes(void)
 {
 	static u8 stack[65536];
 	struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK | SA_NODEFER};
+	struct itimerval second = {.it_interval.tv_sec = 1, .it_value.tv_sec = 1};
 	stack_t alt = {.ss_sp = stack, .ss_size = sizeof(stack)};
 
 	sigaltstack(&alt, NULL);
@@ -60,6 +79,9 @@ static void watch_for_crashes(void)
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGFPE, &action, NULL);
 	sigaction(SIGILL, &action, NULL);
+	action.sa_handler = on_tick;
+	sigaction(SIGVTALRM, &action, NULL);
+	setitimer(ITIMER_VIRTUAL, &second, NULL);
 }
 
 static bool run_guarded(void (*alone)(void))
@@ -70,7 +92,8 @@ static bool run_guarded(void (*alone)(void))
 	if (signal) {
 		watching = false;
 		snprintf(engine.failure, sizeof(engine.failure),
-			 "%s crashes (signal %d), after step %llu", explore_task_name(), signal,
+			 "%s %s (signal %d), after step %llu", explore_task_name(),
+			 signal == SIGVTALRM ? "goes round in circles" : "crashes", signal,
 			 now.step - now.start);
 		return false;
 	}

@@ -150,6 +150,8 @@ static void step(const char *op, const char *name, const volatile void *addr)
 	engine.steps++;
 	if (unlikely(++now.step - now.start > engine.most_steps))
 		explore_fail("no end after %llu steps", engine.most_steps);
+	if (unlikely(engine.world->always) && !now.quiet)
+		engine.world->always();
 }
 
 static inline void point(const char *op, const char *name, const volatile void *addr, bool offered)

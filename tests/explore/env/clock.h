@@ -32,10 +32,11 @@ typedef s64 ktime_t;
 #define ns_to_ktime(ns) ((ktime_t)(ns))
 #define ms_to_ktime(ms) ((ktime_t)(ms)*NSEC_PER_MSEC)
 
+/* Virtual time. */
 unsigned long explore_jiffies(void);
 u64 ktime_get_ns(void);
 
-/* linux/sched.h, linux/delay.h. Return: 0. */
+/* linux/sched.h, linux/delay.h. Blocks for @ns of virtual time. Return: 0. */
 long explore_sleep(u64 ns);
 #define schedule_timeout_uninterruptible(j) explore_sleep((u64)(j) * (NSEC_PER_SEC / HZ))
 #define msleep(ms) ((void)explore_sleep((u64)(ms)*NSEC_PER_MSEC))

@@ -39,6 +39,10 @@ enum explore_lock_kind {
 	EXPLORE_SEM,
 };
 
+/*
+ * What is behind the kernel's names. @name: the lock as the source calls it; @nested: 0, or it
+ * may be taken under another one of its class.
+ */
 void explore_lock_init(struct explore_lock *l, struct explore_class *class);
 void explore_lock_destroy(struct explore_lock *l, const char *name);
 void explore_lock(struct explore_lock *l, enum explore_lock_kind kind, unsigned int nested,

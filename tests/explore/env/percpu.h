@@ -11,7 +11,9 @@
 
 #define __percpu
 
+/* The CPU of the running task. */
 unsigned int explore_cpu(void);
+/* Zeroed memory for each CPU; NULL: there is none. */
 void *explore_alloc_percpu(size_t bytes);
 
 #define alloc_percpu(type) ((type *)explore_alloc_percpu(sizeof(type)))

@@ -21,12 +21,18 @@ struct rcu_head {
 	u64 readers; /* tasks that hold it up */
 };
 
+/* A read section of the running task; they nest. */
 void rcu_read_lock(void);
 void rcu_read_unlock(void);
+/* Have @func called when all read sections of now have ended, in a context that cannot sleep. */
 void explore_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
+/* Until all callbacks of now have been called. Blocks. */
 void rcu_barrier(void);
+/* Until all read sections of now have ended. Blocks. */
 void synchronize_rcu(void);
+/* Is the running task in one? */
 bool rcu_read_lock_held(void);
+#define synchronize_rcu_expedited() synchronize_rcu()
 #define call_rcu(head, func) explore_call_rcu(head, func)
 #define rcu_dereference(p) READ_ONCE(p)
 #define rcu_dereference_protected(p, c) (p)
@@ -75,6 +81,7 @@ struct srcu_struct {
 	struct explore_lock turn;
 };
 
+/* What is behind the kernel's names; @name is the object as the source calls it. */
 int explore_srcu_init(struct srcu_struct *s);
 int explore_srcu_read_lock(struct srcu_struct *s, const char *name);
 void explore_srcu_read_unlock(struct srcu_struct *s, int idx, const char *name);

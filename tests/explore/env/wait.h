@@ -24,6 +24,7 @@ typedef struct wait_queue_head {
 #define waitqueue_active(q) explore_queue_active(q, #q)
 #define wq_has_sleeper(q) explore_queue_active(q, #q)
 
+/* What is behind these. @name: the queue as the source calls it. */
 void explore_wake_up(wait_queue_head_t *q, const char *name);
 bool explore_queue_active(wait_queue_head_t *q, const char *name);
 
@@ -92,6 +93,7 @@ struct completion {
 #define wait_for_completion_io(c) wait_for_completion(c)
 #define completion_done(c) explore_completion_done(c, #c)
 
+/* What is behind these. @n: how many it lets go. */
 void explore_complete(struct completion *c, unsigned int n, const char *name);
 void explore_wait_for_completion(struct completion *c, const char *name);
 bool explore_completion_done(struct completion *c, const char *name);

@@ -53,19 +53,27 @@ typedef void (*work_func_t)(struct work_struct *work);
 
 void explore_work_init(struct work_struct *work, work_func_t func, const char *name);
 bool explore_work_pending(struct work_struct *work);
+/* @max_active: items that run at once; 0: as the kernel has it. NULL: no memory. */
 struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, int max_active, ...)
 	__printf(1, 4);
+/* All of it has run; nothing is queued any more. Blocks. */
 void destroy_workqueue(struct workqueue_struct *wq);
+/* Return: false: it is pending already, or being canceled. @delay: jiffies. */
 bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
 #define queue_work_on(cpu, wq, work) queue_work(wq, work)
 bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 			unsigned long delay);
+/* The same, whether it is pending or not. Return: it was. */
 bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *work, unsigned long delay);
+/* It is not pending afterwards, and, with "sync", does not run; that blocks. Return: it was
+ * pending. */
 bool cancel_work_sync(struct work_struct *work);
 bool cancel_delayed_work(struct delayed_work *work);
 bool cancel_delayed_work_sync(struct delayed_work *work);
+/* What was queued last, or runs, is done. Blocks. Return: there was something to wait for. */
 bool flush_work(struct work_struct *work);
 bool flush_delayed_work(struct delayed_work *work);
+/* What has been queued so far is done; or, with "drain", also what that queued. Blocks. */
 void flush_workqueue(struct workqueue_struct *wq);
 void drain_workqueue(struct workqueue_struct *wq);
 

@@ -258,3 +258,80 @@ static const struct explore_world frees_queue = {
 	.setup = setup_freed_queue,
 };
 EXPLORE_WORLD(frees_queue);
+
+/*
+ * What happens at each step
+ */
+
+static int limit;
+
+static void count_up(void *arg)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		WRITE_ONCE(count, count + 1);
+}
+
+static void is_below(void)
+{
+	explore_check(count < limit);
+}
+
+static void setup_always(const char *ops)
+{
+	limit = 4;
+	explore_task("one", count_up, NULL);
+	explore_task("two", count_up, NULL);
+}
+
+static const struct explore_world always = {
+	.name = "wait/always",
+	.shows = "what is to be so at each step is looked at",
+	.finds = "not so: count < limit",
+	.setup = setup_always,
+	.always = is_below,
+};
+EXPLORE_WORLD(always);
+
+static void go_round(void *arg)
+{
+	while (!*(volatile bool *)&ready)
+		;
+}
+
+static void setup_circles(const char *ops)
+{
+	explore_task("goer", go_round, NULL);
+}
+
+static const struct explore_world circles = {
+	.name = "wait/circles",
+	.shows = "a loop without any step is found",
+	.finds = "goer goes round in circles",
+	.setup = setup_circles,
+};
+EXPLORE_WORLD(circles);
+
+static void yield_often(void *arg)
+{
+	int i;
+
+	for (i = 0; i < 1000; i++)
+		explore_yield("yield", "", NULL);
+}
+
+static void setup_yield(const char *ops)
+{
+	explore_task("one", yield_often, NULL);
+	explore_task("two", yield_often, NULL);
+}
+
+/* With --strategy random: what a switch costs. */
+static const struct explore_world yields = {
+	.name = "wait/yields",
+	.shows = "a thousand switches",
+	.switches = 1,
+	.setup = setup_yield,
+};
+EXPLORE_WORLD(yields);
