@@ -2,6 +2,13 @@
 /* The memory of a world. */
 #include "arena.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(p, bytes) ((void)(p))
+#define ASAN_UNPOISON_MEMORY_REGION(p, bytes) ((void)(p))
+#endif
+
 #define POISON 0x6b
 #define FRESH 0xa5
 #define MAGIC 0x51a7e11aU
@@ -36,17 +43,20 @@ static u8 *saved_data, *saved_bss, *first_data;
 
 void *arena_alloc(size_t bytes)
 {
-	size_t room = round_up(max(bytes, (size_t)1), (size_t)ARENA_GRAIN);
+	/* Two pieces never touch, so that ASan sees the end of each. */
+	size_t room = round_up(bytes + 1, (size_t)ARENA_GRAIN);
 	struct piece *piece = (struct piece *)(arena + head.end);
 	u8 *p = (u8 *)(piece + 1);
 
 	if (bytes > ARENA_BYTES || head.end + sizeof(*piece) + room > ARENA_BYTES)
 		return NULL;
+	ASAN_UNPOISON_MEMORY_REGION(piece, sizeof(*piece) + room);
 	*piece = (struct piece){.magic = MAGIC, .bytes = bytes};
 	memset(p, FRESH, room);
 	memset(&arena_map[(p - arena) / ARENA_GRAIN], ARENA_USED, room / ARENA_GRAIN);
 	head.end += sizeof(*piece) + room;
 	head.live++;
+	ASAN_POISON_MEMORY_REGION(p + bytes, room - bytes);
 	return p;
 }
 
@@ -84,14 +94,16 @@ size_t arena_bytes(const void *p)
 void arena_free(void *p)
 {
 	struct piece *piece = (struct piece *)p - 1;
-	size_t room = round_up(max(piece->bytes, 1U), ARENA_GRAIN);
+	size_t room = round_up(piece->bytes + 1, ARENA_GRAIN);
 
+	ASAN_UNPOISON_MEMORY_REGION(p, room);
 	piece->freed = 1;
 	head.live--;
 	memset(p, POISON, room);
 	memset(&arena_map[((u8 *)p - arena) / ARENA_GRAIN], ARENA_FREED, room / ARENA_GRAIN);
 	if (head.nr_freed < MOST_FREED)
 		head.freed[head.nr_freed++] = (u8 *)p - arena;
+	ASAN_POISON_MEMORY_REGION(p, room);
 }
 
 const char *arena_check(void)
@@ -102,6 +114,7 @@ const char *arena_check(void)
 		const u8 *p = arena + head.freed[i];
 		u32 bytes = piece_of(p)->bytes;
 
+		ASAN_UNPOISON_MEMORY_REGION(p, bytes);
 		/* All bytes are the first one, and that is the poison. */
 		if (bytes && (*p != POISON || memcmp(p, p + 1, bytes - 1)))
 			return "memory was written to after it had been freed";
@@ -137,6 +150,7 @@ static void *copy(void *old, const void *from, size_t bytes)
 
 void arena_save(void)
 {
+	ASAN_UNPOISON_MEMORY_REGION(arena, head.end);
 	saved = copy(saved, arena, head.end);
 	saved_map = copy(saved_map, arena_map, head.end / ARENA_GRAIN);
 	saved_data =
@@ -145,10 +159,21 @@ void arena_save(void)
 	saved_head = head;
 }
 
+/* What was freed during the set-up. The ends of its pieces are not seen any more. */
+static void poison_freed(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < head.nr_freed; i++)
+		ASAN_POISON_MEMORY_REGION(arena + head.freed[i],
+					  piece_of(arena + head.freed[i])->bytes);
+}
+
 void arena_restore(void)
 {
 	size_t end = saved_head.end;
 
+	ASAN_UNPOISON_MEMORY_REGION(arena, head.end);
 	memcpy(arena, saved, end);
 	memcpy(arena_map, saved_map, end / ARENA_GRAIN);
 	if (head.end > end)
@@ -158,6 +183,7 @@ void arena_restore(void)
 	head.end = end;
 	head.live = saved_head.live;
 	head.nr_freed = saved_head.nr_freed;
+	poison_freed();
 }
 
 void arena_reset(void)
@@ -168,5 +194,6 @@ void arena_reset(void)
 	memcpy(__start_explore_data, first_data, __stop_explore_data - __start_explore_data);
 	memset(__start_explore_bss, 0, __stop_explore_bss - __start_explore_bss);
 	memset(arena_map, ARENA_NONE, sizeof(arena_map));
+	ASAN_UNPOISON_MEMORY_REGION(arena, head.end);
 	memset(&head, 0, sizeof(head));
 }

@@ -15,7 +15,7 @@ EXPLORE_ARGS ?=
 explore: explore-build
 	$(EXPLORE)/explore $(EXPLORE_ARGS)
 
-explore-build: $(EXPLORE)/explore
+explore-build: $(EXPLORE)/explore $(EXPLORE)/explore-asan
 
 $(EXPLORE)/%.o: %.c
 	@mkdir -p $(@D)
@@ -35,4 +35,27 @@ $(EXPLORE_WORLD_OBJ): $(EXPLORE)/%.o: %.c
 $(EXPLORE)/explore: $(EXPLORE_OBJ) $(EXPLORE_WORLD_OBJ)
 	$(CC) -no-pie -o $@ $^
 
+# The same under ASan, which also sees plain accesses: slower, for schedules by chance.
+EXPLORE_ASAN := -fsanitize=address -fsanitize-recover=address --param asan-globals=0
+EXPLORE_ASAN_OBJ := $(EXPLORE_OBJ:$(EXPLORE)/%=$(EXPLORE)/asan.d/%)
+EXPLORE_ASAN_WORLD_OBJ := $(EXPLORE_WORLD_OBJ:$(EXPLORE)/%=$(EXPLORE)/asan.d/%)
+
+$(EXPLORE)/asan.d/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(EXPLORE_CFLAGS) $(EXPLORE_ASAN) -MMD -MP -c -o $@ $<
+
+$(EXPLORE)/asan.d/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) -c -o $@ $<
+
+$(EXPLORE_ASAN_WORLD_OBJ): $(EXPLORE)/asan.d/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(EXPLORE_CFLAGS) $(EXPLORE_ASAN) -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@.tmp $<
+	objcopy --rename-section .data=explore_data --rename-section .bss=explore_bss $@.tmp $@
+	@rm -f $@.tmp
+
+$(EXPLORE)/explore-asan: $(EXPLORE_ASAN_OBJ) $(EXPLORE_ASAN_WORLD_OBJ)
+	$(CC) -no-pie $(EXPLORE_ASAN) -o $@ $^
+
+-include $(EXPLORE_ASAN_OBJ:.o=.d) $(EXPLORE_ASAN_WORLD_OBJ:.o=.d)
 -include $(EXPLORE_OBJ:.o=.d) $(EXPLORE_WORLD_OBJ:.o=.d)

@@ -15,6 +15,7 @@ for ops in w0,r0,d0c w1,r1,r1 r0,d0cw1 w1c,w1c w1s,R1r1 d0,w0c,r0 w0w1,d0d1,s; d
 	explore --ops "$ops" --bound 0 --switches 1 --faults 1 --cuts 1
 	explore --ops "$ops" --bound 0 --switches 1 --faults 1 --alloc-faults
 	explore --ops "$ops" --strategy pct --schedules "${CHANCE:-20000}" --faults 1 --cuts 1
+	"$TOP/build/explore/explore-asan" --world map --ops "$ops" --strategy pct --schedules 3000 --faults 1 --alloc-faults
 done
 
 # The check that judged all these says what qemu-img says.

@@ -15,14 +15,6 @@ static void *main_sp; /* of who called schedule_run() */
 
 void explore_switch(void **save, void *to);
 
-void schedule_leave(void)
-{
-	void *unused;
-
-	explore_switch(&unused, main_sp);
-	__builtin_unreachable();
-}
-
 void explore_fail(const char *fmt, ...)
 {
 	va_list args;
@@ -60,11 +52,105 @@ static inline unsigned int pick(u64 mask, unsigned int c)
 
 static void task_main(void);
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+
+static bool reported; /* by ASan, in this schedule */
+
+/* A report does not end the program: it ends the schedule, at the next point. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "halt_on_error=0:detect_leaks=0:handle_segv=0:use_sigaltstack=0:detect_stack_use_after_return=0";
+}
+
+void __asan_on_error(void)
+{
+	reported = true;
+}
+
+/* It wants to know on which stack we are, and be told again on arrival. */
+static const void *main_bottom;
+static size_t main_size;
+
+static void before_switch(unsigned int nr)
+{
+	if (nr == NO_TASK)
+		__sanitizer_start_switch_fiber(NULL, main_bottom, main_size);
+	else
+		__sanitizer_start_switch_fiber(NULL, stacks[nr], STACK_BYTES);
+}
+
+static void after_switch(void)
+{
+	__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+}
+
+/* The first switch of all comes from there. */
+static void after_first_switch(void)
+{
+	const void *bottom;
+	size_t size;
+
+	__sanitizer_finish_switch_fiber(NULL, &bottom, &size);
+	if (!main_bottom) {
+		main_bottom = bottom;
+		main_size = size;
+	}
+}
+
+/* The task before left its frames there. */
+static void clean_stack(unsigned int nr)
+{
+	ASAN_UNPOISON_MEMORY_REGION(stacks[nr], STACK_BYTES);
+}
+
+static bool take_report(void)
+{
+	bool was = reported;
+
+	reported = false;
+	return was;
+}
+#else
+static inline void before_switch(unsigned int nr)
+{
+}
+
+static inline void after_switch(void)
+{
+}
+
+static inline void after_first_switch(void)
+{
+}
+
+static void clean_stack(unsigned int nr)
+{
+}
+
+static bool take_report(void)
+{
+	return false;
+}
+#endif
+
+void schedule_leave(void)
+{
+	void *unused;
+
+	before_switch(NO_TASK);
+	explore_switch(&unused, main_sp);
+	__builtin_unreachable();
+}
+
 /* A stack as explore_switch() leaves it, that returns to task_main(). */
 static void make_stack(unsigned int nr)
 {
 	void **top = (void **)(stacks[nr] + STACK_BYTES);
 
+	clean_stack(nr);
 #if defined(__x86_64__)
 	*--top = NULL; /* so that the stack is aligned as after a call */
 	*--top = (void *)task_main;
@@ -88,7 +174,9 @@ static void run(unsigned int nr)
 		tasks[nr].state = TASK_LIVE;
 		make_stack(nr);
 	}
+	before_switch(nr);
 	explore_switch(save, tasks[nr].sp);
+	after_switch();
 }
 
 /* What every task waits for, for a message. */
@@ -147,6 +235,8 @@ static void step(const char *op, const char *name, const volatile void *addr)
 {
 	if (unlikely(!arena_good(addr)))
 		explore_fail("%s %s: memory that has been freed, or is none", op, name);
+	if (take_report())
+		explore_fail("%s does what ASan has told of", current_task()->name);
 	engine.steps++;
 	if (unlikely(++now.step - now.start > engine.most_steps))
 		explore_fail("no end after %llu steps", engine.most_steps);
@@ -209,7 +299,10 @@ static void task_main(void)
 {
 	struct task *t = current_task();
 
+	after_first_switch();
 	t->run(t->arg);
+	if (take_report())
+		explore_fail("%s does what ASan has told of", t->name);
 	lock_check_end(t);
 	if (t->read_sections)
 		explore_fail("%s ends in a read section", t->name);
@@ -295,7 +388,9 @@ bool schedule_run(void (*alone)(void))
 			tasks[first].state = TASK_LIVE;
 			make_stack(first);
 		}
+		before_switch(first);
 		explore_switch(&main_sp, tasks[first].sp);
+		after_switch();
 	}
 	return !engine.failure[0];
 }

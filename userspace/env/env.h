@@ -13,8 +13,8 @@
 #ifndef Q2_ENV_H
 #define Q2_ENV_H
 
-#include "base.h"
 #include "sync.h"
+#include "base.h"
 #include "memory.h"
 
 #endif

@@ -15,6 +15,7 @@
 #include <urcu/rculist.h>
 #include <urcu/rcuhlist.h>
 
+/* After those: liburcu brings an assert.h with another static_assert(). */
 #include "base.h"
 
 /* linux/compiler.h, asm/barrier.h, linux/sched.h */

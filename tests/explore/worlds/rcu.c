@@ -165,10 +165,40 @@ static void setup_write(const char *ops)
 static const struct explore_world written_after_free = {
 	.name = "rcu/write-after-free",
 	.shows = "a plain write to freed memory is found when the schedule ends",
+#ifdef __SANITIZE_ADDRESS__
+	.finds = "writer does what ASan has told of",
+#else
 	.finds = "memory was written to after it had been freed",
+#endif
 	.setup = setup_write,
 };
 EXPLORE_WORLD(written_after_free);
+
+#ifdef __SANITIZE_ADDRESS__
+static void read_plainly(void *arg)
+{
+	struct thing *t = READ_ONCE(thing);
+
+	explore_yield("yield", "", NULL);
+	if (t)
+		explore_say("read", "%d", t->value);
+}
+
+static void setup_read(const char *ops)
+{
+	setup_all();
+	explore_task("reader", read_plainly, NULL);
+	explore_task("dropper", drop_at_once, NULL);
+}
+
+static const struct explore_world read_after_free = {
+	.name = "rcu/plain-read",
+	.shows = "a plain read of freed memory is found, by ASan",
+	.finds = "reader does what ASan has told of",
+	.setup = setup_read,
+};
+EXPLORE_WORLD(read_after_free);
+#endif
 
 static void free_twice(void *arg)
 {
