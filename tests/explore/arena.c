@@ -186,6 +186,39 @@ void arena_restore(void)
 	poison_freed();
 }
 
+__attribute__((no_sanitize_address)) bool arena_changed(enum arena_part part, size_t at,
+							size_t bytes)
+{
+	const u8 *there, *then;
+	size_t end;
+
+	switch (part) {
+	case ARENA_PIECES:
+		there = arena;
+		then = saved;
+		end = saved_head.end;
+		break;
+	case ARENA_DATA:
+		there = __start_explore_data;
+		then = saved_data;
+		end = __stop_explore_data - __start_explore_data;
+		break;
+	default:
+		there = __start_explore_bss;
+		then = saved_bss;
+		end = __stop_explore_bss - __start_explore_bss;
+		break;
+	}
+	bytes = min(bytes, end - at);
+	if (likely(bytes == sizeof(u64)))
+		return memcmp(there + at, then + at, sizeof(u64));
+	while (bytes--) {
+		if (there[at + bytes] != then[at + bytes])
+			return true;
+	}
+	return false;
+}
+
 void arena_reset(void)
 {
 	if (!first_data)

@@ -42,6 +42,15 @@ void arena_free(void *p);
 void arena_save(void);
 void arena_restore(void);
 
+enum arena_part {
+	ARENA_PIECES,
+	ARENA_DATA, /* static variables */
+	ARENA_BSS,
+};
+
+/* Have @bytes at @at of a part changed since they were saved? */
+bool arena_changed(enum arena_part part, size_t at, size_t bytes);
+
 /* Empty, for another world. */
 void arena_reset(void);
 

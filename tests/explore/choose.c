@@ -18,15 +18,19 @@ unsigned int explore_choose_kind(enum choose_kind kind, unsigned int n)
 			chooser.taken[chooser.nr_taken++] = (struct taken){chooser.index, way};
 	}
 	chooser.index++;
+	chooser.seen[kind]++;
 	return way;
 }
 
 bool choose_start(void)
 {
+	memcpy(chooser.left, chooser.budget, sizeof(chooser.left));
+	if (!chooser.strategy->start())
+		return false;
 	chooser.index = 0;
 	chooser.nr_taken = 0;
-	memcpy(chooser.left, chooser.budget, sizeof(chooser.left));
-	return chooser.strategy->start();
+	memset(chooser.seen, 0, sizeof(chooser.seen));
+	return true;
 }
 
 void choose_print(char *buf, size_t bytes)

@@ -51,6 +51,10 @@ extern const struct strategy strategy_dfs, strategy_pct, strategy_random, strate
  * @budget: of each schedule
  * @left: of this schedule
  * @index: choices so far
+ * @seen: of each kind, those that had a budget or not
+ * @expected: what @index was at the end of the schedule of ways 0: about as many choices
+ *            as any schedule has
+ * @expected_kind: and @seen
  * @nr_taken: those that are not 0
  * @taken: these
  */
@@ -61,6 +65,9 @@ struct chooser {
 	unsigned int budget[CHOOSE_KINDS];
 	unsigned int left[CHOOSE_KINDS];
 	u32 index;
+	u32 seen[CHOOSE_KINDS];
+	u32 expected;
+	u32 expected_kind[CHOOSE_KINDS];
 	unsigned int nr_taken;
 	struct taken {
 		u32 index;

@@ -57,6 +57,11 @@ static void add_order(struct explore_class *from, struct explore_class *to)
 	after[from->id][to->id / 64] |= BIT_ULL(to->id % 64);
 }
 
+void lock_forget_order(void)
+{
+	memset(after, 0, sizeof(after));
+}
+
 /* Class @class is about to be taken. */
 static void check_order(struct explore_class *class, unsigned int nested, const char *name)
 {

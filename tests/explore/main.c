@@ -305,6 +305,20 @@ static void learn(const struct explore_world *world)
 	run_options = saved;
 }
 
+/* The schedule of ways 0 tells how many choices there are, about. */
+static void measure(const struct explore_world *world)
+{
+	struct run_options saved = run_options;
+
+	run_options.parts = 1;
+	choose_parse("0");
+	set_budgets(world, &strategy_replay);
+	run_parts(world);
+	run_options = saved;
+	chooser.expected = chooser.index;
+	memcpy(chooser.expected_kind, chooser.seen, sizeof(chooser.seen));
+}
+
 /* All schedules, again until nothing was left out that should not have been. */
 static unsigned int search(const struct explore_world *world)
 {
@@ -312,6 +326,11 @@ static unsigned int search(const struct explore_world *world)
 	bool more = true;
 
 	reduce_mode = REDUCE_OFF;
+	if (asked.strategy != &strategy_replay) {
+		measure(world);
+		if (first_failure())
+			return 0;
+	}
 	if (asked.strategy == &strategy_dfs && !asked.all_points) {
 		learn(world);
 		if (first_failure())
@@ -373,6 +392,7 @@ static void run_world(const struct explore_world *world)
 
 	memset(shared, 0, sizeof(*shared));
 	shared->lowest = U64_MAX;
+	lock_forget_order();
 	seconds = cpu_seconds();
 	rounds = search(world);
 	seconds = max(cpu_seconds() - seconds, 1e-6);

@@ -2,6 +2,7 @@
 /* Allocation, as the code under test sees it: from the arena, and it may fail. */
 #include "arena.h"
 #include "task.h"
+#include "reduce.h"
 #include "run.h"
 
 void *q2_env_alloc(size_t size)
@@ -27,6 +28,7 @@ void explore_free(void *p)
 		explore_fail("%s frees %p, %s", explore_task_name(), p, wrong);
 	lock_check_free(p, arena_bytes(p));
 	work_check_free(p, arena_bytes(p));
+	reduce_free(p, arena_bytes(p));
 	arena_free(p);
 }
 

@@ -18,8 +18,6 @@
 
 static u64 state, number;
 static unsigned int part, parts;
-static u32 choices; /* of the schedule before: k */
-static u32 faults, faults_seen;
 static u32 change[MOST_DEPTH];
 static u64 priority[MOST_TASKS];
 static u64 ranked; /* tasks with a priority */
@@ -44,7 +42,6 @@ static void random_begin(unsigned int own_part, unsigned int all_parts)
 	part = own_part;
 	parts = all_parts;
 	number = 0;
-	choices = faults = 0;
 }
 
 static bool random_start(void)
@@ -53,16 +50,9 @@ static bool random_start(void)
 
 	state = chooser.seed * 0xd1342543de82ef95ULL + (number++ * parts + part);
 	next();
-	/* As long as nothing is known of the world: a guess. It must not depend on the part. */
-	choices = 256;
-	faults = 32;
-	/* A few schedules are short, or long. */
-	choices >>= below(5);
-	choices <<= below(5);
-	faults_seen = 0;
 	ranked = 0;
 	for (i = 0; i + 1 < chooser.depth && i < MOST_DEPTH; i++)
-		change[i] = below(choices);
+		change[i] = below(chooser.expected + chooser.expected / 4 + 1);
 	return true;
 }
 
@@ -72,7 +62,7 @@ static unsigned int random_other(enum choose_kind kind, unsigned int n)
 	case CHOOSE_FAULT:
 	case CHOOSE_CUT:
 	case CHOOSE_EARLY:
-		return below(faults) ? 0 : 1 + below(n - 1);
+		return below(chooser.expected_kind[kind] + 1) ? 0 : 1 + below(n - 1);
 	default:
 		return below(n);
 	}

@@ -47,6 +47,29 @@ static inline size_t slot_of(const volatile void *addr)
 	return REDUCE_SLOTS;
 }
 
+/* Does it hold another value than after the set-up? */
+static inline bool has_changed(size_t slot)
+{
+	size_t at = slot * REDUCE_GRAIN;
+
+	if (at < REDUCE_ARENA)
+		return arena_changed(ARENA_PIECES, at, REDUCE_GRAIN);
+	at -= REDUCE_ARENA;
+	if (at < REDUCE_STATIC)
+		return arena_changed(ARENA_DATA, at, REDUCE_GRAIN);
+	return arena_changed(ARENA_BSS, at - REDUCE_STATIC, REDUCE_GRAIN);
+}
+
+void reduce_free(const void *p, size_t bytes)
+{
+	size_t at;
+
+	if (reduce_mode == REDUCE_OFF || now.quiet)
+		return;
+	for (at = 0; at < bytes; at += REDUCE_GRAIN)
+		reduce_touch((const u8 *)p + at);
+}
+
 bool reduce_touch(const volatile void *addr)
 {
 	unsigned int id = current_task()->id;
@@ -60,6 +83,8 @@ bool reduce_touch(const volatile void *addr)
 		return true;
 	if (user[slot] != id)
 		user[slot] = user[slot] ? SHARED : id;
+	else if (id != SHARED && has_changed(slot))
+		user[slot] = SHARED;
 	return reduce_mode != REDUCE_ON || decides[slot];
 }
 

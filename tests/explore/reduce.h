@@ -13,8 +13,9 @@
  *
  * Which objects those are is learned: from a thousand schedules by chance first, then
  * from the search itself. If that has met another object that two tasks use, the search
- * begins anew. Objects that are made during a schedule count as shared, and so do those
- * that work items, callbacks and events touch.
+ * begins anew. What does not hold what it held after the set-up counts as shared: others may
+ * write it plainly, under a lock. So do objects that are made during a schedule, and those that
+ * work items, callbacks and events touch.
  */
 #ifndef Q2_EXPLORE_REDUCE_H
 #define Q2_EXPLORE_REDUCE_H
@@ -42,6 +43,9 @@ void reduce_reset(size_t bytes);
 
 /* From now on what has been learned so far decides. */
 void reduce_freeze(void);
+
+/* The running task frees memory, which is a use of all that is in it. */
+void reduce_free(const void *p, size_t bytes);
 
 /* The running task uses the object at @addr. Return: may another one go on before? */
 bool reduce_touch(const volatile void *addr);

@@ -211,6 +211,9 @@ void rcu_left(unsigned int nr);
 /* The time of a work item has come. */
 void work_expire(struct work_struct *work);
 
+/* Nothing is known of the order of locks, for another world. */
+void lock_forget_order(void);
+
 /* Locks a task has when it ends; fails if there are any. */
 void lock_check_end(const struct task *task);
 

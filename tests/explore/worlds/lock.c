@@ -323,6 +323,45 @@ static const struct explore_world sem_shares = {
 };
 EXPLORE_WORLD(sem_shares);
 
+static void destroy_held(void *arg)
+{
+	mutex_lock(&a);
+	mutex_destroy(&a);
+}
+
+static void setup_destroy_held(const char *ops)
+{
+	setup_locks();
+	explore_task("destroyer", destroy_held, NULL);
+}
+
+static const struct explore_world destroys_held = {
+	.name = "lock/destroy-held",
+	.shows = "destroying a lock that is held is found",
+	.finds = "&a is destroyed, and is held",
+	.setup = setup_destroy_held,
+};
+EXPLORE_WORLD(destroys_held);
+
+static void end_holding(void *arg)
+{
+	mutex_lock(&a);
+}
+
+static void setup_end_holding(const char *ops)
+{
+	setup_locks();
+	explore_task("holder", end_holding, NULL);
+}
+
+static const struct explore_world ends_holding = {
+	.name = "lock/end-holding",
+	.shows = "a task that ends with a lock is found",
+	.finds = "holder ends and holds &a",
+	.setup = setup_end_holding,
+};
+EXPLORE_WORLD(ends_holding);
+
 static void free_held(void *arg)
 {
 	struct mutex *m = kmalloc(sizeof(*m), GFP_KERNEL);
