@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What guests did and saw. */
 #include "history.h"
-#include "task.h"
 
 unsigned int history_begin(struct history *h, enum history_kind kind, unsigned int sector,
 			   unsigned int value)
 {
 	if (h->nr == HISTORY_OPS)
 		explore_fail("more than %u operations", HISTORY_OPS);
-	h->op[h->nr] = (struct history_op){kind, sector, value, now.step, U64_MAX};
+	h->op[h->nr] = (struct history_op){kind, sector, value, ++h->clock, U64_MAX};
 	return h->nr++;
 }
 
 void history_end(struct history *h, unsigned int nr)
 {
-	h->op[nr].end = now.step;
+	h->op[nr].end = ++h->clock;
 }
 
 /* Is there a write or a read that shows that @w was over before @begin? */
@@ -53,17 +52,18 @@ static bool may_show(const struct history *h, unsigned int sector, unsigned int 
 void history_end_read(struct history *h, unsigned int nr, unsigned int value)
 {
 	struct history_op *op = &h->op[nr];
+	u64 end = ++h->clock;
 
-	if (!may_show(h, op->sector, value, op->begin, now.step))
+	if (!may_show(h, op->sector, value, op->begin, end))
 		explore_fail("%s reads %u from sector %u, which it cannot hold any more",
 			     explore_task_name(), value, op->sector);
 	op->value = value;
-	op->end = now.step;
+	op->end = end;
 }
 
 void history_check(struct history *h, unsigned int sector, unsigned int value, bool after_cut)
 {
-	u64 since = now.step;
+	u64 since = ++h->clock;
 	unsigned int i;
 
 	if (after_cut) {
@@ -73,7 +73,7 @@ void history_check(struct history *h, unsigned int sector, unsigned int value, b
 				since = max(since, h->op[i].begin);
 		}
 	}
-	if (!may_show(h, sector, value, since, now.step))
+	if (!may_show(h, sector, value, since, h->clock))
 		explore_fail("sector %u holds %u %s", sector, value,
 			     after_cut ? "after a power cut: what was flushed is lost"
 				       : "in the end, and should not");

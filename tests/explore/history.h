@@ -31,7 +31,9 @@ struct history_op {
 	u64 end; /* U64_MAX: it goes on */
 };
 
+/* @clock: each begin and each end has a time of its own, for one thing happens after the other. */
 struct history {
+	u64 clock;
 	unsigned int nr;
 	struct history_op op[HISTORY_OPS];
 };
