@@ -6,3 +6,4 @@ include tests/fuzz/build.mk
 include tests/tool/build.mk
 include tests/lint/build.mk
 include tests/crash/build.mk
+include tests/explore/build.mk
