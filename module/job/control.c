@@ -115,7 +115,7 @@ int q2_control_snapshot(struct q2_control *control, enum q2_snapshot_verb verb, 
 /* The last cluster has to be written again before the disk can grow: its last sector will do. */
 static int write_last_sector(struct q2_disk *disk, struct q2_image *img)
 {
-	u64 guest = q2_image_size(img) - SECTOR_SIZE;
+	u64 guest = q2_image_size(img) - Q2_SECTOR_SIZE;
 	u32 size = q2_image_geometry(img)->cluster_size;
 	struct q2_write w;
 	void *buf;
@@ -124,7 +124,7 @@ static int write_last_sector(struct q2_disk *disk, struct q2_image *img)
 	buf = kvmalloc(size, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	ret = q2_write_begin(img, guest, SECTOR_SIZE, &w);
+	ret = q2_write_begin(img, guest, Q2_SECTOR_SIZE, &w);
 	if (!ret) {
 		/* What is written and what surrounds it are both what is there. */
 		ret = q2_disk_read(disk, w.fill_start, buf, w.fill_end - w.fill_start);

@@ -327,7 +327,7 @@ static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params
 		layer->file = s->file;
 		/* A raw file of an odd size has a last sector filled with zeroes, as in QEMU. */
 		layer->size =
-			s->img ? q2_image_size(s->img) : round_up(s->file->size, (u64)SECTOR_SIZE);
+			s->img ? q2_image_size(s->img) : round_up(s->file->size, (u64)Q2_SECTOR_SIZE);
 		if (!q2_host_is_device(s->host)) {
 			disk->align = max(disk->align, q2_host_align(s->host));
 			disk->mem_align = max(disk->mem_align, q2_host_mem_align(s->host));
@@ -353,7 +353,7 @@ static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params
 
 int q2_disk_fit_unit(struct q2_disk *disk, const struct q2_shared *s)
 {
-	u64 unit = s->img ? q2_image_geometry(s->img)->cluster_size : SECTOR_SIZE;
+	u64 unit = s->img ? q2_image_geometry(s->img)->cluster_size : Q2_SECTOR_SIZE;
 	void *room, *old;
 
 	if (unit <= disk->range_unit)
@@ -441,7 +441,7 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, struct q2_err 
 	if (!disk)
 		goto no_memory;
 	INIT_DELAYED_WORK(&disk->commit_work, commit_work);
-	q2_ranges_init(&disk->ranges, SECTOR_SIZE);
+	q2_ranges_init(&disk->ranges, Q2_SECTOR_SIZE);
 	q2_room_init(disk);
 	q2_hints_init(&disk->hints);
 	mutex_init(&disk->fill_lock);
@@ -452,8 +452,8 @@ struct q2_disk *q2_disk_open(const struct q2_disk_params *params, struct q2_err 
 	disk->event = params->event;
 	disk->gone = params->gone;
 	disk->event_arg = params->event_arg;
-	disk->align = SECTOR_SIZE;
-	disk->mem_align = SECTOR_SIZE;
+	disk->align = Q2_SECTOR_SIZE;
+	disk->mem_align = Q2_SECTOR_SIZE;
 	strscpy(disk->name, params->name, sizeof(disk->name));
 	disk->chain = q2_chain_alloc(params->nr_layers);
 	if (!disk->chain)

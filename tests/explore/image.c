@@ -25,39 +25,98 @@ enum {
 #define COPIED (1ULL << 63)
 #define NAME_AT 256
 
+/* Host clusters that an image may have. */
+#define MOST_CLUSTERS 32
+
+static u64 get(const u8 *at, unsigned int bytes)
+{
+	u64 value = 0;
+
+	while (bytes--)
+		value = value << 8 | *at++;
+	return value;
+}
+
+/* Put bytes where the L2 table says, or where it is going to. Return: clusters in use. */
+static unsigned int put_bytes(u8 *d, const struct image_spec *spec, const struct image_bytes *b,
+			      unsigned int used)
+{
+	unsigned int bits = spec->cluster_bits, entry = spec->extended ? 16 : 8, i;
+	u64 cluster = b->guest >> bits, in_cluster = b->guest & ((1ULL << bits) - 1);
+	u8 *l2 = d + ((u64)AT_L2 << bits) + cluster * entry;
+	u64 host = get(l2, 8) & ~COPIED;
+
+	if (!host) {
+		host = (u64)used++ << bits;
+		put(l2, host | COPIED, 8);
+	}
+	memset(d + host + in_cluster, b->value, b->len);
+	if (spec->extended) {
+		u64 map = get(l2 + 8, 8), sub = 1ULL << (bits - 5);
+
+		for (i = in_cluster / sub; i < (in_cluster + b->len) / sub; i++)
+			map |= 1ULL << i;
+		put(l2 + 8, map, 8);
+	}
+	return used;
+}
+
+struct store *image_make(const struct image_spec *spec)
+{
+	const struct image_bytes *b = spec->bytes;
+	u64 cluster = 1ULL << spec->cluster_bits;
+	u8 *d = calloc(MOST_CLUSTERS, cluster);
+	unsigned int i, used = AT_DATA;
+	struct store *store;
+
+	if (!d)
+		explore_fail("no memory for an image");
+	put(d, 0x514649fb, 4);
+	put(d + 4, 3, 4);
+	put(d + 20, spec->cluster_bits, 4);
+	put(d + 24, spec->size, 8);
+	put(d + 36, 1, 4); /* entries of L1 */
+	put(d + 40, AT_L1 * cluster, 8);
+	put(d + 48, AT_REFTABLE * cluster, 8);
+	put(d + 56, 1, 4); /* clusters of the refcount table */
+	put(d + 72, spec->extended ? 1 << 4 : 0, 8);
+	put(d + 96, 4, 4);    /* refcounts of 16 bits */
+	put(d + 100, 112, 4); /* bytes of the header */
+	if (spec->backing) {
+		put(d + 8, NAME_AT, 8);
+		put(d + 16, strlen(spec->backing), 4);
+		memcpy(d + NAME_AT, spec->backing, strlen(spec->backing));
+	}
+	put(d + AT_REFTABLE * cluster, AT_REFBLOCK * cluster, 8);
+	put(d + AT_L1 * cluster, (AT_L2 * cluster) | COPIED, 8);
+	for (; b && b->len; b++)
+		used = put_bytes(d, spec, b, used);
+	for (i = 0; i < used; i++)
+		put(d + AT_REFBLOCK * cluster + i * 2, 1, 2);
+	store = store_create(spec->name, d, used * cluster, MOST_CLUSTERS * cluster);
+	free(d);
+	return store;
+}
+
 struct store *image_create(const char *name, unsigned int clusters, const int *values,
 			   const char *backing)
 {
-	static u8 d[IMAGE_ROOM];
-	unsigned int i, next = AT_DATA;
+	struct image_spec spec = {
+		.name = name,
+		.cluster_bits = 9,
+		.size = (u64)clusters * IMAGE_CLUSTER,
+		.backing = backing,
+	};
+	struct image_bytes bytes[64 + 1] = {};
+	unsigned int i, n = 0;
 
-	memset(d, 0, sizeof(d));
-	put(d, 0x514649fb, 4);
-	put(d + 4, 3, 4);
-	put(d + 20, 9, 4); /* cluster_bits */
-	put(d + 24, (u64)clusters * IMAGE_CLUSTER, 8);
-	put(d + 36, 1, 4); /* entries of L1 */
-	put(d + 40, AT_L1 * IMAGE_CLUSTER, 8);
-	put(d + 48, AT_REFTABLE * IMAGE_CLUSTER, 8);
-	put(d + 56, 1, 4);    /* clusters of the refcount table */
-	put(d + 96, 4, 4);    /* refcounts of 16 bits */
-	put(d + 100, 112, 4); /* bytes of the header */
-	if (backing) {
-		put(d + 8, NAME_AT, 8);
-		put(d + 16, strlen(backing), 4);
-		memcpy(d + NAME_AT, backing, strlen(backing));
-	}
-	put(d + AT_REFTABLE * IMAGE_CLUSTER, AT_REFBLOCK * IMAGE_CLUSTER, 8);
-	put(d + AT_L1 * IMAGE_CLUSTER, (AT_L2 * IMAGE_CLUSTER) | COPIED, 8);
 	for (i = 0; i < clusters; i++) {
-		if (values[i] < 0)
-			continue;
-		put(d + AT_L2 * IMAGE_CLUSTER + i * 8, (next * IMAGE_CLUSTER) | COPIED, 8);
-		memset(d + next++ * IMAGE_CLUSTER, values[i], IMAGE_CLUSTER);
+		if (values[i] >= 0)
+			bytes[n++] = (struct image_bytes){(u64)i * IMAGE_CLUSTER, IMAGE_CLUSTER,
+							  values[i]};
 	}
-	for (i = 0; i < next; i++)
-		put(d + AT_REFBLOCK * IMAGE_CLUSTER + i * 2, 1, 2);
-	return store_create(name, d, (u64)next * IMAGE_CLUSTER, IMAGE_ROOM);
+	spec.bytes = bytes;
+	return image_make(&spec);
 }
 
 /* What tests/crash/fsck.c takes its memory from; it gives it back. */

@@ -163,11 +163,18 @@ static void store_discard(struct q2_file *file, u64 offset, u64 len)
 	log_write(s, offset, len);
 }
 
+/* No hole: zeroes have to be written. */
+static int store_zero(struct q2_file *file, u64 offset, u64 len)
+{
+	return -EOPNOTSUPP;
+}
+
 static const struct q2_file_ops store_ops = {
 	.read = store_read,
 	.write = store_write,
 	.flush = store_flush,
 	.discard = store_discard,
+	.zero = store_zero,
 };
 
 /*

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include <urcu/list.h>
 #include <urcu/hlist.h>
@@ -174,5 +175,28 @@ static inline u32 hash_64(u64 val, unsigned int bits)
  * memcpy, memset, memcmp, strlen, snprintf, vsnprintf.
  */
 #define scnprintf(b, n, ...) snprintf(b, n, __VA_ARGS__)
+
+/* linux/math64.h */
+#define div_u64(n, d) ((u64)(n) / (u32)(d))
+
+/* linux/string.h: -E2BIG, and as much as there is room for. */
+static inline ssize_t strscpy(char *to, const char *from, size_t size)
+{
+	size_t len = strnlen(from, size);
+
+	if (len == size) {
+		memcpy(to, from, size - 1);
+		to[size - 1] = '\0';
+		return -E2BIG;
+	}
+	memcpy(to, from, len + 1);
+	return len;
+}
+
+/* linux/sort.h */
+#define sort(base, n, size, cmp, swap) qsort(base, n, size, cmp)
+
+/* linux/sched/signal.h: nobody kills what runs here. */
+#define fatal_signal_pending(task) false
 
 #endif

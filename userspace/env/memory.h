@@ -60,4 +60,12 @@ static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp)
 #define kvfree(p) q2_env_free((void *)(p))
 #define kfree(p) q2_env_free((void *)(p))
 
+static inline char *kstrdup(const char *text, gfp_t gfp)
+{
+	size_t bytes = strlen(text) + 1;
+	char *copy = kvmalloc(bytes, gfp);
+
+	return copy ? memcpy(copy, text, bytes) : NULL;
+}
+
 #endif

@@ -22,8 +22,11 @@ struct explore_class {
 	int id; /* 1 and up, 0: none yet */
 };
 
+/* "static DEFINE_MUTEX(x)" makes the class static, and the lock visible, which does no harm. */
+#define EXPLORE_CLASS_(var, text) \
+	struct explore_class var __attribute__((section("explore_keep"))) = {.name = (text)}
 #define EXPLORE_CLASS(var, text) \
-	static struct explore_class var __attribute__((section("explore_keep"))) = {.name = (text)}
+	static EXPLORE_CLASS_(var, text)
 
 struct explore_lock {
 	struct explore_class *class; /* NULL: never initialized */
@@ -67,7 +70,7 @@ struct mutex {
 };
 
 #define DEFINE_MUTEX(var)                 \
-	EXPLORE_CLASS(var##_class, #var); \
+	EXPLORE_CLASS_(var##_class, #var); \
 	struct mutex var = {.lock.class = &var##_class}
 #define mutex_init(l) explore_init_(l)
 #define mutex_destroy(l) explore_lock_destroy(&(l)->lock, #l)
@@ -84,7 +87,7 @@ typedef struct {
 } spinlock_t;
 
 #define DEFINE_SPINLOCK(var)              \
-	EXPLORE_CLASS(var##_class, #var); \
+	EXPLORE_CLASS_(var##_class, #var); \
 	spinlock_t var = {.lock.class = &var##_class}
 #define spin_lock_init(l) explore_init_(l)
 #define spin_lock(l) explore_lock(&(l)->lock, EXPLORE_SPIN, 0, #l)
