@@ -29,7 +29,7 @@ struct store *image_create(const char *name, unsigned int clusters, const int *v
 			   const char *backing)
 {
 	static u8 d[IMAGE_ROOM];
-	unsigned int i, next = AT_DATA;
+	unsigned int i, next = values ? AT_DATA : AT_L2;
 
 	memset(d, 0, sizeof(d));
 	put(d, 0x514649fb, 4);
@@ -48,8 +48,9 @@ struct store *image_create(const char *name, unsigned int clusters, const int *v
 		memcpy(d + NAME_AT, backing, strlen(backing));
 	}
 	put(d + AT_REFTABLE * IMAGE_CLUSTER, AT_REFBLOCK * IMAGE_CLUSTER, 8);
-	put(d + AT_L1 * IMAGE_CLUSTER, (AT_L2 * IMAGE_CLUSTER) | COPIED, 8);
-	for (i = 0; i < clusters; i++) {
+	if (values)
+		put(d + AT_L1 * IMAGE_CLUSTER, (AT_L2 * IMAGE_CLUSTER) | COPIED, 8);
+	for (i = 0; values && i < clusters; i++) {
 		if (values[i] < 0)
 			continue;
 		put(d + AT_L2 * IMAGE_CLUSTER + i * 8, (next * IMAGE_CLUSTER) | COPIED, 8);

@@ -14,10 +14,11 @@
  * image_create() - a qcow2 image of version 3 in a store
  * @name: of the store
  * @clusters: of the guest, 1 .. 64
- * @values: for each of them the byte it is full of, or -1: not allocated
+ * @values: for each of them the byte it is full of, or -1: not allocated; NULL: none is,
+ *          and there is no L2 table
  * @backing: name of a backing file, or NULL
  *
- * With all its tables, and refcounts of 16 bits. During the set-up.
+ * With refcounts of 16 bits. During the set-up.
  */
 struct store *image_create(const char *name, unsigned int clusters, const int *values,
 			   const char *backing);
