@@ -5,7 +5,8 @@
 EXPLORE := $(BUILD)/explore
 EXPLORE_ENGINE := $(wildcard tests/explore/*.c)
 # What a schedule starts with again and again: worlds, and what they are about.
-EXPLORE_WORLDS := $(wildcard tests/explore/worlds/*.c) $(CORE_SRC) tests/crash/fsck.c
+EXPLORE_WORLDS := $(sort $(wildcard tests/explore/worlds/*.c) $(CORE_SRC)) \
+	tests/crash/fsck.c
 EXPLORE_OBJ := $(EXPLORE_ENGINE:%.c=$(EXPLORE)/%.o) $(EXPLORE)/tests/explore/switch.o
 EXPLORE_WORLD_OBJ := $(EXPLORE_WORLDS:%.c=$(EXPLORE)/%.o)
 EXPLORE_CFLAGS := -g1 -O2 -fno-omit-frame-pointer -fno-pie -fcf-protection=none -Wno-maybe-uninitialized \

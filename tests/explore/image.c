@@ -66,7 +66,7 @@ struct store *image_make(const struct image_spec *spec)
 	const struct image_bytes *b = spec->bytes;
 	u64 cluster = 1ULL << spec->cluster_bits;
 	u8 *d = calloc(MOST_CLUSTERS, cluster);
-	unsigned int i, used = AT_DATA;
+	unsigned int i, used = b ? AT_DATA : AT_L2;
 	struct store *store;
 
 	if (!d)
@@ -88,7 +88,8 @@ struct store *image_make(const struct image_spec *spec)
 		memcpy(d + NAME_AT, spec->backing, strlen(spec->backing));
 	}
 	put(d + AT_REFTABLE * cluster, AT_REFBLOCK * cluster, 8);
-	put(d + AT_L1 * cluster, (AT_L2 * cluster) | COPIED, 8);
+	if (b)
+		put(d + AT_L1 * cluster, (AT_L2 * cluster) | COPIED, 8);
 	for (; b && b->len; b++)
 		used = put_bytes(d, spec, b, used);
 	for (i = 0; i < used; i++)
@@ -110,12 +111,12 @@ struct store *image_create(const char *name, unsigned int clusters, const int *v
 	struct image_bytes bytes[64 + 1] = {};
 	unsigned int i, n = 0;
 
-	for (i = 0; i < clusters; i++) {
+	for (i = 0; values && i < clusters; i++) {
 		if (values[i] >= 0)
 			bytes[n++] = (struct image_bytes){(u64)i * IMAGE_CLUSTER, IMAGE_CLUSTER,
 							  values[i]};
 	}
-	spec.bytes = bytes;
+	spec.bytes = values ? bytes : NULL;
 	return image_make(&spec);
 }
 

@@ -23,7 +23,7 @@ struct image_bytes {
  * @cluster_bits: 9 and up
  * @extended: with subclusters; cluster_bits 14 and up
  * @size: bytes of the guest disk; what one L2 table covers
- * @bytes: what it holds, whole clusters, or whole subclusters
+ * @bytes: what it holds, whole clusters, or whole subclusters; NULL: not even an L2 table
  * @backing: name of a backing file, or NULL
  */
 struct image_spec {
@@ -42,7 +42,7 @@ struct store *image_make(const struct image_spec *spec);
  * image_create() - the same with clusters of one sector
  * @name: of the store
  * @clusters: of the guest, 1 .. 64
- * @values: for each of them the byte it is full of, or -1: not allocated
+ * @values: for each of them the byte it is full of, or -1: not allocated; NULL: as @bytes
  * @backing: name of a backing file, or NULL
  */
 struct store *image_create(const char *name, unsigned int clusters, const int *values,

@@ -12,7 +12,7 @@
  *	c	commit: a flush
  *	s	give memory of the map and of the cache back
  *
- * At first cluster 0 has data and cluster 1 has none.
+ * At first cluster 0 has data and cluster 1 has none; in "map-empty" neither has.
  */
 #include "chain/map.h"
 #include "history.h"
@@ -233,9 +233,8 @@ static void add_guests(const char *ops)
 	}
 }
 
-static void setup(const char *ops)
+static void set_up(const char *ops, const int *values)
 {
-	static const int values[CLUSTERS] = {1, -1};
 	struct q2_err err = {};
 	unsigned int i;
 
@@ -257,9 +256,22 @@ static void setup(const char *ops)
 		explore_fail("make writable: %s", err.text);
 	next_value = 1;
 	for (i = 0; i < CLUSTERS; i++)
-		history_end(&history, history_begin(&history, HISTORY_WRITE, i, max(values[i], 0)));
+		history_end(&history, history_begin(&history, HISTORY_WRITE, i,
+						    values ? max(values[i], 0) : 0));
 	history_end(&history, history_begin(&history, HISTORY_FLUSH, 0, 0));
-	add_guests(*ops ? ops : "w0,r0,d0c");
+	add_guests(ops);
+}
+
+static void setup(const char *ops)
+{
+	static const int values[CLUSTERS] = {1, -1};
+
+	set_up(*ops ? ops : "w0,r0,d0c", values);
+}
+
+static void setup_empty(const char *ops)
+{
+	set_up(*ops ? ops : "w0c,r0,w1", NULL);
 }
 
 static void check_sectors(bool after_cut)
@@ -316,6 +328,7 @@ static void print(char *buf, size_t bytes)
 		u64 word;
 
 		q2_map_lookup(map, (u64)i * IMAGE_CLUSTER, IMAGE_CLUSTER, &run);
+		/* Where the table is if there was one from the start. */
 		memcpy(&word, store->live + IMAGE_AT_L2 + i * sizeof(word), sizeof(word));
 		at += snprintf(buf + at, bytes - at, "%u: map %s%s", i, kinds[run.kind],
 			       run.kind == Q2_MAP_DATA && run.in_place ? "!" : "");
@@ -342,3 +355,15 @@ static const struct explore_world world_map = {
 	.print = print,
 };
 EXPLORE_WORLD(world_map);
+
+static const struct explore_world world_map_empty = {
+	.name = "map-empty",
+	.shows = "the same of an image that holds nothing yet, not even a table",
+	.bound = 1,
+	.switches = 1,
+	.setup = setup_empty,
+	.end = end,
+	.cut = cut,
+	.print = print,
+};
+EXPLORE_WORLD(world_map_empty);
