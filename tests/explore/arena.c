@@ -41,6 +41,15 @@ extern u8 __start_explore_data[], __stop_explore_data[];
 extern u8 __start_explore_bss[], __stop_explore_bss[];
 static u8 *saved_data, *saved_bss, *first_data;
 
+/*
+ * How much of a piece is filled with FRESH and POISON: what is larger is a buffer for data, in
+ * which the start will do.
+ */
+static size_t poisoned(size_t bytes)
+{
+	return min(bytes, (size_t)4096);
+}
+
 void *arena_alloc(size_t bytes)
 {
 	/* Two pieces never touch, so that ASan sees the end of each. */
@@ -52,7 +61,7 @@ void *arena_alloc(size_t bytes)
 		return NULL;
 	ASAN_UNPOISON_MEMORY_REGION(piece, sizeof(*piece) + room);
 	*piece = (struct piece){.magic = MAGIC, .bytes = bytes};
-	memset(p, FRESH, room);
+	memset(p, FRESH, poisoned(room));
 	memset(&arena_map[(p - arena) / ARENA_GRAIN], ARENA_USED, room / ARENA_GRAIN);
 	head.end += sizeof(*piece) + room;
 	head.live++;
@@ -99,7 +108,7 @@ void arena_free(void *p)
 	ASAN_UNPOISON_MEMORY_REGION(p, room);
 	piece->freed = 1;
 	head.live--;
-	memset(p, POISON, room);
+	memset(p, POISON, poisoned(room));
 	memset(&arena_map[((u8 *)p - arena) / ARENA_GRAIN], ARENA_FREED, room / ARENA_GRAIN);
 	if (head.nr_freed < MOST_FREED)
 		head.freed[head.nr_freed++] = (u8 *)p - arena;
@@ -112,7 +121,7 @@ const char *arena_check(void)
 
 	for (i = 0; i < head.nr_freed; i++) {
 		const u8 *p = arena + head.freed[i];
-		u32 bytes = piece_of(p)->bytes;
+		u32 bytes = poisoned(piece_of(p)->bytes);
 
 		ASAN_UNPOISON_MEMORY_REGION(p, bytes);
 		/* All bytes are the first one, and that is the poison. */

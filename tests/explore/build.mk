@@ -5,12 +5,13 @@
 EXPLORE := $(BUILD)/explore
 EXPLORE_ENGINE := $(wildcard tests/explore/*.c)
 # What a schedule starts with again and again: worlds, and what they are about.
-EXPLORE_WORLDS := $(sort $(wildcard tests/explore/worlds/*.c) $(CORE_SRC)) \
+EXPLORE_WORLDS := $(sort $(wildcard tests/explore/worlds/*.c tests/explore/io/*.c) $(CORE_SRC) \
+	$(wildcard module/serve/*.c module/job/*.c)) \
 	tests/crash/fsck.c
 EXPLORE_OBJ := $(EXPLORE_ENGINE:%.c=$(EXPLORE)/%.o) $(EXPLORE)/tests/explore/switch.o
 EXPLORE_WORLD_OBJ := $(EXPLORE_WORLDS:%.c=$(EXPLORE)/%.o)
 EXPLORE_CFLAGS := -g1 -O2 -fno-omit-frame-pointer -fno-pie -fcf-protection=none -Wno-maybe-uninitialized \
-	-Wno-format-truncation -Itests/explore/env $(CORE_CFLAGS) -Itests/explore -Itests/crash
+	-Wno-format-truncation -Itests/explore/env $(CORE_CFLAGS) -Itests/explore -Itests/explore/io -Itests/crash
 EXPLORE_ARGS ?=
 
 explore: explore-build

@@ -66,6 +66,9 @@ void reduce_free(const void *p, size_t bytes)
 
 	if (reduce_mode == REDUCE_OFF || now.quiet)
 		return;
+	/* Made during a schedule: shared anyway. */
+	if (slot_of(p) == REDUCE_SLOTS)
+		return;
 	for (at = 0; at < bytes; at += REDUCE_GRAIN)
 		reduce_touch((const u8 *)p + at);
 }

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A device as a guest and its owner see it: serve/ and job/ over an image with a backing
+ * file, with all that can go on at the same time.
+ *
+ * --ops says what the tasks do: tasks apart by commas, each a row of
+ *
+ *	r0 .. r3	read a sector
+ *	w f a		write one: plainly; durable when it ends; after an attempt without waiting
+ *			has come back
+ *	z		write zeroes to one
+ *	d0 d2		discard the cluster that begins with the sector
+ *	c		flush
+ *	k o e		suspend, without flush, resume
+ *	m s x		commit the top; stream into it; cancel
+ *	i		internal snapshot: suspend, take it, resume
+ *	g		make the image longer: suspend, resize, resume
+ *	t		external snapshot: open a table with one more layer, suspend, resume with it
+ *	y		give memory of the map and of the caches back
+ *
+ * Sectors 0 and 1 are in one cluster (a subcluster in "device-extended"), 2 and 3 in another.
+ * At first the top has the cluster of sectors 2 and 3 and the base has both; of a subcluster the
+ * top has another one of the same cluster.
+ */
+#include "guest.h"
+#include "history.h"
+#include "host.h"
+#include "image.h"
+
+#define SECTORS 4
+#define MOST_GUESTS 6
+#define NOSPACE_MS 1000
+
+static struct dm dm;
+static struct store *base, *top, *over;
+static u64 at[SECTORS]; /* guest offsets */
+static struct history history;
+static unsigned int next_value;
+static char guests[MOST_GUESTS][24];
+static unsigned int nr_guests;
+static bool swapped; /* over is the top */
+static unsigned int snapshots;
+static unsigned int cluster_bits;
+
+static void write_done(unsigned int op, int ret)
+{
+	if (!ret)
+		history_end(&history, op);
+}
+
+static void do_read(unsigned int sector)
+{
+	unsigned int op = history_begin(&history, HISTORY_READ, sector, 0);
+	u8 buf[HISTORY_SECTOR];
+
+	memset(buf, 0xee, sizeof(buf));
+	if (!guest_read(&dm, at[sector], buf, sizeof(buf)))
+		history_end_read(&history, op, sector_value(buf));
+}
+
+static void do_write(unsigned int sector, enum guest_write how)
+{
+	unsigned int value = ++next_value;
+	unsigned int op = history_begin(&history, HISTORY_WRITE, sector, value);
+	u8 buf[HISTORY_SECTOR];
+	int ret;
+
+	sector_fill(buf, value);
+	ret = guest_write(&dm, at[sector], buf, sizeof(buf), how);
+	write_done(op, ret);
+	/* What is durable by itself is a flush of that sector: the history has no word for it. */
+}
+
+static void do_zero(unsigned int sector)
+{
+	unsigned int op = history_begin(&history, HISTORY_WRITE, sector, 0);
+
+	write_done(op, guest_zero(&dm, at[sector], HISTORY_SECTOR, false));
+}
+
+/* A hint: what it does not forget stays, so that it never ends. */
+static void do_discard(unsigned int sector)
+{
+	history_begin(&history, HISTORY_WRITE, sector, 0);
+	history_begin(&history, HISTORY_WRITE, sector + 1, 0);
+	guest_discard(&dm, at[sector], 1U << cluster_bits);
+}
+
+static void do_flush(void)
+{
+	unsigned int op = history_begin(&history, HISTORY_FLUSH, 0, 0);
+
+	write_done(op, guest_flush(&dm));
+}
+
+/* What a message asks for, of the table that is live. */
+static void do_job(enum q2_job_type type)
+{
+	struct q2_job_params params = {
+		.type = type,
+		.top = Q2_NO_LAYER,
+		.base = Q2_NO_LAYER,
+		.into = Q2_NO_LAYER,
+	};
+	struct q2_control *live;
+	struct q2_chain *chain;
+	struct q2_err err = {};
+
+	/* The ioctl holds the device's table, which cannot be swapped meanwhile. */
+	mutex_lock(&dm.suspend_lock);
+	live = dm.live;
+	chain = live->disk->chain;
+	q2_control_begin(live);
+	if (!q2_job_ready(&live->job, &err)) {
+		if (type == Q2_JOB_COMMIT) {
+			params.top = chain->top;
+			params.base = q2_chain_below(chain, chain->top);
+		} else {
+			params.into = chain->top;
+		}
+		if (type == Q2_JOB_STREAM || params.base != Q2_NO_LAYER)
+			q2_job_start(&live->job, &params, live->suspended, &err);
+	}
+	q2_control_end(live);
+	mutex_unlock(&dm.suspend_lock);
+}
+
+static void do_cancel(void)
+{
+	mutex_lock(&dm.suspend_lock);
+	q2_control_begin(dm.live);
+	q2_job_cancel(&dm.live->job);
+	q2_control_end(dm.live);
+	mutex_unlock(&dm.suspend_lock);
+}
+
+static void do_snapshot(void)
+{
+	struct q2_err err = {};
+
+	dm_suspend(&dm, false);
+	q2_control_begin(dm.live);
+	if (!q2_control_snapshot(dm.live, Q2_SNAPSHOT_CREATE, snapshots ? "two" : "one", 1, 0,
+				 &err))
+		snapshots++;
+	q2_control_end(dm.live);
+	dm_resume(&dm, NULL);
+}
+
+static void do_grow(void)
+{
+	struct q2_err err = {};
+
+	dm_suspend(&dm, false);
+	q2_control_begin(dm.live);
+	q2_control_resize(dm.live, dm.live->disk->chain->size + (2ULL << cluster_bits), &err);
+	q2_control_end(dm.live);
+	dm_resume(&dm, NULL);
+}
+
+/* As qcowctl does: the new table is loaded while the old one is in use. */
+static void do_swap(void)
+{
+	static const char *const paths[] = {"raw", "top", "over"};
+	struct q2_control *table, *old;
+	struct q2_err err = {};
+
+	if (swapped)
+		return;
+	table = dm_table(&dm, paths, 3, true, NOSPACE_MS, &err);
+	if (IS_ERR(table))
+		return;
+	swapped = true;
+	dm_suspend(&dm, false);
+	old = dm_resume(&dm, table);
+	dm_table_destroy(old ? old : table);
+}
+
+static void do_shrink(void)
+{
+	q2_disks_shrink(ULONG_MAX);
+	q2_shared_shrink(ULONG_MAX);
+}
+
+static void guest(void *arg)
+{
+	const char *ops = arg;
+
+	for (; *ops; ops++) {
+		unsigned int sector = ops[1] - '0';
+
+		switch (*ops) {
+		case 'r':
+			do_read(sector);
+			break;
+		case 'w':
+			do_write(sector, GUEST_PLAIN);
+			break;
+		case 'f':
+			do_write(sector, GUEST_FUA);
+			break;
+		case 'a':
+			do_write(sector, GUEST_AGAIN);
+			break;
+		case 'z':
+			do_zero(sector);
+			break;
+		case 'd':
+			do_discard(sector);
+			break;
+		case 'c':
+			do_flush();
+			break;
+		case 'k':
+			dm_suspend(&dm, false);
+			break;
+		case 'o':
+			dm_suspend(&dm, true);
+			break;
+		case 'e':
+			dm_resume(&dm, NULL);
+			break;
+		case 'm':
+			do_job(Q2_JOB_COMMIT);
+			break;
+		case 's':
+			do_job(Q2_JOB_STREAM);
+			break;
+		case 'x':
+			do_cancel();
+			break;
+		case 'i':
+			do_snapshot();
+			break;
+		case 'g':
+			do_grow();
+			break;
+		case 't':
+			do_swap();
+			break;
+		case 'y':
+			do_shrink();
+			break;
+		}
+	}
+}
+
+static void add_guests(const char *ops)
+{
+	size_t len;
+
+	for (; *ops; ops += len + !!ops[len]) {
+		len = strcspn(ops, ",");
+		if (nr_guests == MOST_GUESTS || len >= sizeof(guests[0]) ||
+		    strspn(ops, "rwfazdckoemsxigty0123") < len)
+			explore_fail("--ops: not that: %s", ops);
+		memcpy(guests[nr_guests], ops, len);
+		explore_task(guests[nr_guests], guest, guests[nr_guests]);
+		nr_guests++;
+	}
+}
+
+/* The base has values 1 .. 4, the top 13 and 14 for sectors 2 and 3. */
+static void make_images(bool extended)
+{
+	u64 cluster, unit, size;
+	struct image_bytes bytes[3] = {};
+	struct image_spec spec = {.bytes = bytes};
+	unsigned int i;
+	u8 *raw;
+
+	cluster_bits = extended ? 15 : 10;
+	cluster = 1ULL << cluster_bits;
+	unit = extended ? cluster / 32 : cluster;
+	size = extended ? cluster : 2 * cluster;
+	for (i = 0; i < SECTORS; i++)
+		at[i] = (i / 2) * unit + (i % 2) * HISTORY_SECTOR;
+	raw = calloc(1, size);
+	for (i = 0; i < SECTORS; i++)
+		sector_fill(raw + at[i], i + 1);
+	base = store_create("raw", raw, size, size);
+	free(raw);
+	bytes[0] = (struct image_bytes){at[2], HISTORY_SECTOR, SECTORS + 1};
+	bytes[1] = (struct image_bytes){at[3], HISTORY_SECTOR, SECTORS + 2};
+	spec.name = "top";
+	spec.cluster_bits = cluster_bits;
+	spec.extended = extended;
+	spec.size = size;
+	spec.backing = "raw";
+	top = image_make(&spec);
+	spec.name = "over";
+	spec.backing = "top";
+	spec.bytes = NULL;
+	over = image_make(&spec);
+	host_add(base);
+	host_add(top);
+	host_add(over);
+	next_value = SECTORS + 2;
+	for (i = 0; i < SECTORS; i++)
+		history_end(&history, history_begin(&history, HISTORY_WRITE, i,
+						    i < 2 ? i + 1 : SECTORS + i - 1));
+	history_end(&history, history_begin(&history, HISTORY_FLUSH, 0, 0));
+}
+
+static void set_up(const char *ops, bool extended)
+{
+	static const char *const paths[] = {"raw", "top"};
+	struct q2_control *table;
+	struct q2_err err = {};
+	unsigned int i;
+	u8 buf[HISTORY_SECTOR];
+
+	explore_check(!q2_jobs_init());
+	make_images(extended);
+	table = dm_table(&dm, paths, 2, true, NOSPACE_MS, &err);
+	if (IS_ERR(table))
+		explore_fail("open: %s", err.text);
+	dm_init(&dm, table);
+	dm_resume(&dm, NULL);
+	/* A map that is warm: else nothing is written in place. */
+	for (i = 0; i < SECTORS; i++)
+		explore_check(!guest_read(&dm, at[i], buf, sizeof(buf)));
+	add_guests(*ops ? ops : "w0w1,a0r1,c");
+}
+
+static void setup(const char *ops)
+{
+	set_up(ops, false);
+}
+
+static void setup_extended(const char *ops)
+{
+	set_up(ops, true);
+}
+
+static void check_sectors(bool after_cut)
+{
+	unsigned int i;
+	u8 buf[HISTORY_SECTOR];
+	int ret;
+
+	for (i = 0; i < SECTORS; i++) {
+		ret = guest_read(&dm, at[i], buf, sizeof(buf));
+		if (ret)
+			explore_fail("sector %u cannot be read: error %d", i, -ret);
+		history_check(&history, i, sector_value(buf), after_cut);
+	}
+}
+
+/* Attach what is on the disk, read-only, look, and detach. */
+static void look_at_disk(bool after_cut)
+{
+	static const char *const paths[] = {"raw", "top", "over"};
+	bool merged = top->live[8 + 7] == 0 && top->live[8 + 6] == 0;
+	struct q2_control *table;
+	struct q2_err err = {};
+
+	/* A stream into the top has made it stand alone; of one into the overlay only that counts.
+	 */
+	if (swapped && over->live[8 + 7] == 0 && over->live[8 + 6] == 0)
+		table = dm_table(&dm, paths + 2, 1, false, 0, &err);
+	else if (merged)
+		table = dm_table(&dm, paths + 1, swapped ? 2 : 1, false, 0, &err);
+	else
+		table = dm_table(&dm, paths, swapped ? 3 : 2, false, 0, &err);
+	if (IS_ERR(table))
+		explore_fail("cannot be attached again: %s", err.text);
+	dm_init(&dm, table);
+	dm_resume(&dm, NULL);
+	check_sectors(after_cut);
+	dm_suspend(&dm, false);
+	dm_table_destroy(table);
+}
+
+static void end(void)
+{
+	struct q2_job *job = &dm.live->job;
+	bool failed;
+
+	dm_resume(&dm, NULL);
+	wait_event(job->wait, !q2_job_running(job));
+	check_sectors(false);
+	failed = q2_disk_failed(dm.live->disk);
+	/* Nothing is to be lost without anybody having been told. */
+	do_flush();
+	dm_suspend(&dm, false);
+	failed |= q2_disk_failed(dm.live->disk);
+	dm_table_destroy(dm.live);
+	q2_jobs_exit();
+	host_check_closed();
+	image_check(top, failed);
+	image_check(over, failed);
+	if (!failed)
+		look_at_disk(false);
+	explore_check_leaks();
+}
+
+static void cut(void)
+{
+	store_restart(base);
+	store_restart(top);
+	store_restart(over);
+	image_check(top, true);
+	image_check(over, true);
+	look_at_disk(true);
+}
+
+static void print(char *buf, size_t bytes)
+{
+	static const char *const kinds[] = {"miss", "data", "zero", "compressed", "mixed", "bad"};
+	struct q2_disk *disk = dm.live->disk;
+	size_t pos = 0;
+	unsigned int i;
+
+	for (i = 0; i < SECTORS && pos < bytes; i += 2) {
+		struct q2_run run = {};
+
+		q2_map_lookup(disk->map, at[i], HISTORY_SECTOR, &run);
+		pos += snprintf(buf + pos, bytes - pos, "%u: %s", i, kinds[run.kind]);
+		if (run.kind == Q2_MAP_DATA && pos < bytes)
+			pos += snprintf(buf + pos, bytes - pos, "%s %s %llx",
+					run.in_place ? "!" : "",
+					disk->shared[run.layer]->file->name, run.host);
+		if (pos < bytes)
+			pos += snprintf(buf + pos, bytes - pos, "; ");
+	}
+	if (pos < bytes)
+		snprintf(buf + pos, bytes - pos, "%s%s%s%s",
+			 disk->chain->dest != Q2_NO_LAYER ? "dest " : "",
+			 disk->chain->frozen_end ? "frozen " : "", dm.blocked ? "suspended " : "",
+			 disk->failed ? "failed" : "");
+}
+
+static const struct explore_world world_device = {
+	.name = "device",
+	.shows =
+		"a device reads what was written, what was flushed is durable, no error is lost, nobody waits for ever",
+	.bound = 1,
+	.switches = 1,
+	.setup = setup,
+	.end = end,
+	.cut = cut,
+	.print = print,
+};
+EXPLORE_WORLD(world_device);
+
+static const struct explore_world world_extended = {
+	.name = "device-extended",
+	.shows = "the same of a top with subclusters",
+	.bound = 1,
+	.switches = 1,
+	.setup = setup_extended,
+	.end = end,
+	.cut = cut,
+	.print = print,
+};
+EXPLORE_WORLD(world_extended);
