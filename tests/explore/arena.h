@@ -11,7 +11,7 @@
 
 #include "env.h"
 
-#define ARENA_BYTES (8U << 20)
+#define ARENA_BYTES (16U << 20)
 #define ARENA_GRAIN 16U
 
 enum arena_state {

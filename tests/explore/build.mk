@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The explorer of interleavings: code shared with the module under a scheduler that
 # owns every switch. `make explore` runs it; EXPLORE_ARGS are its options.
-.PHONY: explore explore-build
+.PHONY: explore explore-build explore-mutate explore-flags explore-objects explore-engine
 EXPLORE := $(BUILD)/explore
 EXPLORE_ENGINE := $(wildcard tests/explore/*.c)
 # What a schedule starts with again and again: worlds, and what they are about.
@@ -16,6 +16,18 @@ EXPLORE_ARGS ?=
 
 explore: explore-build
 	$(EXPLORE)/explore $(EXPLORE_ARGS)
+
+# Each rule broken on purpose: an hour of CPU time at most.
+explore-mutate:
+	tests/explore/mutate
+
+# For that.
+explore-flags:
+	@echo $(EXPLORE_CFLAGS)
+explore-objects:
+	@echo $(EXPLORE_WORLD_OBJ)
+explore-engine:
+	@echo $(EXPLORE_OBJ)
 
 explore-build: $(EXPLORE)/explore $(EXPLORE)/explore-asan
 

@@ -63,9 +63,15 @@ unsigned int explore_choose_fault(unsigned int n, const char *what)
 	if (n < 2 || now.quiet)
 		return 0;
 	way = explore_choose_kind(CHOOSE_FAULT, n);
+	now.faults += !!way;
 	if (engine.tracing && way)
 		explore_say("fault", "%s: %u of %u", what, way, n);
 	return way;
+}
+
+unsigned int explore_faults(void)
+{
+	return now.faults;
 }
 
 /*

@@ -91,6 +91,9 @@ unsigned int explore_choose(unsigned int n, const char *what);
 /* As explore_choose(); other ways than 0 are faults, of which a schedule has a few at most. */
 unsigned int explore_choose_fault(unsigned int n, const char *what);
 
+/* Faults that there have been in this schedule. */
+unsigned int explore_faults(void);
+
 /* The power may be cut here. If it is, this does not return. */
 void explore_maybe_cut(const char *what);
 

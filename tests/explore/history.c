@@ -7,13 +7,19 @@ unsigned int history_begin(struct history *h, enum history_kind kind, unsigned i
 {
 	if (h->nr == HISTORY_OPS)
 		explore_fail("more than %u operations", HISTORY_OPS);
-	h->op[h->nr] = (struct history_op){kind, sector, value, ++h->clock, U64_MAX};
+	h->op[h->nr] = (struct history_op){kind, sector, value, ++h->clock, U64_MAX, false};
 	return h->nr++;
 }
 
 void history_end(struct history *h, unsigned int nr)
 {
 	h->op[nr].end = ++h->clock;
+}
+
+void history_end_durable(struct history *h, unsigned int nr)
+{
+	history_end(h, nr);
+	h->op[nr].durable = true;
 }
 
 /* Is there a write or a read that shows that @w was over before @begin? */
@@ -33,9 +39,9 @@ static bool is_over(const struct history *h, const struct history_op *w, u64 beg
 	return false;
 }
 
-/* May @value be shown from @begin to @end? */
+/* May @value be shown from @begin to @end, but for writes that had ended before @after? */
 static bool may_show(const struct history *h, unsigned int sector, unsigned int value, u64 begin,
-		     u64 end)
+		     u64 end, u64 after)
 {
 	unsigned int i;
 
@@ -43,7 +49,7 @@ static bool may_show(const struct history *h, unsigned int sector, unsigned int 
 		const struct history_op *w = &h->op[i];
 
 		if (w->kind == HISTORY_WRITE && w->sector == sector && w->value == value &&
-		    w->begin <= end && !is_over(h, w, begin))
+		    w->begin <= end && w->end > after && !is_over(h, w, begin))
 			return true;
 	}
 	return false;
@@ -54,7 +60,7 @@ void history_end_read(struct history *h, unsigned int nr, unsigned int value)
 	struct history_op *op = &h->op[nr];
 	u64 end = ++h->clock;
 
-	if (!may_show(h, op->sector, value, op->begin, end))
+	if (!may_show(h, op->sector, value, op->begin, end, 0))
 		explore_fail("%s reads %u from sector %u, which it cannot hold any more",
 			     explore_task_name(), value, op->sector);
 	op->value = value;
@@ -63,17 +69,23 @@ void history_end_read(struct history *h, unsigned int nr, unsigned int value)
 
 void history_check(struct history *h, unsigned int sector, unsigned int value, bool after_cut)
 {
-	u64 since = ++h->clock;
+	u64 since = ++h->clock, after = 0;
 	unsigned int i;
 
-	if (after_cut) {
+	if (after_cut)
 		since = 0;
-		for (i = 0; i < h->nr; i++) {
-			if (h->op[i].kind == HISTORY_FLUSH && h->op[i].end != U64_MAX)
-				since = max(since, h->op[i].begin);
+	for (i = 0; i < h->nr && after_cut; i++) {
+		const struct history_op *op = &h->op[i];
+
+		if (op->kind == HISTORY_FLUSH && op->end != U64_MAX)
+			since = max(since, op->begin);
+		/* It is there, or what was written at the same time or later. */
+		if (op->durable && op->sector == sector) {
+			since = max(since, op->begin);
+			after = max(after, op->begin);
 		}
 	}
-	if (!may_show(h, sector, value, since, h->clock))
+	if (!may_show(h, sector, value, since, h->clock, after))
 		explore_fail("sector %u holds %u %s", sector, value,
 			     after_cut ? "after a power cut: what was flushed is lost"
 				       : "in the end, and should not");

@@ -7,7 +7,8 @@
  * of two writes, one after the other, a read that comes after both must not show the
  * first; nor may a read show what an earlier one has shown to be over. A write that
  * fails takes effect some time, or never. After a power cut, each sector shows what it
- * had at some moment since the last flush began that has succeeded.
+ * had at some moment since the last flush began that has succeeded. A write that is durable by
+ * itself has it show what that wrote, or what was written at the same time or later.
  */
 #ifndef Q2_EXPLORE_HISTORY_H
 #define Q2_EXPLORE_HISTORY_H
@@ -28,7 +29,8 @@ struct history_op {
 	unsigned int sector;
 	unsigned int value;
 	u64 begin;
-	u64 end; /* U64_MAX: it goes on */
+	u64 end;      /* U64_MAX: it goes on */
+	bool durable; /* a write that is, from its end on */
 };
 
 /* @clock: each begin and each end has a time of its own, for one thing happens after the other. */
@@ -44,6 +46,9 @@ unsigned int history_begin(struct history *h, enum history_kind kind, unsigned i
 
 /* A write or a flush has succeeded. */
 void history_end(struct history *h, unsigned int nr);
+
+/* A write has, and is durable by itself. */
+void history_end_durable(struct history *h, unsigned int nr);
 
 /* A read has, and shows @value; fails if that cannot be. */
 void history_end_read(struct history *h, unsigned int nr, unsigned int value);

@@ -146,6 +146,7 @@ static void restore(void)
 	arena_restore();
 	now = saved;
 	now.quiet = false;
+	now.faults = 0;
 	now.current = NO_TASK;
 	now.start = now.step;
 }

@@ -26,7 +26,10 @@ static int do_read(struct store *s, u64 offset, void *buf, u32 len)
 
 	memcpy(buf, s->live + (got ? offset : 0), got);
 	memset((u8 *)buf + got, 0, len - got);
-	return explore_choose_fault(2, "a read fails") ? -EIO : 0;
+	if (!explore_choose_fault(2, "a read fails"))
+		return 0;
+	s->errors++;
+	return -EIO;
 }
 
 static void log_write(struct store *s, u64 offset, u32 len)
@@ -49,10 +52,11 @@ static int do_write(struct store *s, u64 offset, const void *buf, u32 len)
 
 	explore_maybe_cut(s->file.name);
 	way = explore_choose_fault(grows || s->thin ? 4 : 3, "a write fails");
-	if (way == 1)
-		return -EIO;
 	if (way == 3)
 		return -ENOSPC;
+	s->errors += !!way;
+	if (way == 1)
+		return -EIO;
 	memcpy(s->live + offset, buf, len);
 	s->file.size = max(s->file.size, offset + len);
 	log_write(s, offset, len);
@@ -79,6 +83,7 @@ static int do_flush(struct store *s, unsigned int covers)
 
 	explore_maybe_cut(s->file.name);
 	way = explore_choose_fault(3, "a flush fails");
+	s->errors += !!way;
 	covers = min(covers, s->nr_writes);
 	for (i = 0; i < covers && way != 1; i++)
 		put(s, &s->writes[i], 0, s->writes[i].len);

@@ -39,6 +39,7 @@ enum store_op {
  * @nr_writes: since the last flush
  * @writes: these, oldest first
  * @flushes: begun so far
+ * @errors: I/O that failed with -EIO
  * @thin: any write may fail with -ENOSPC, not only one that makes the file longer
  * @punches: a discard makes the bytes read zeroes, as a hole does
  */
@@ -56,6 +57,7 @@ struct store {
 		u8 *data;
 	} writes[STORE_WRITES];
 	unsigned int flushes;
+	unsigned int errors;
 	bool thin;
 	bool punches;
 };

@@ -110,8 +110,10 @@ struct task {
  * @rcu_asked: callbacks so far
  * @rcu_done: callbacks that have run
  * @rcu_task: the task that runs callbacks + 1
+ * @faults: how many there have been
  */
 struct schedule {
+	unsigned int faults;
 	u64 runnable;
 	u64 tasks;
 	u64 counted;

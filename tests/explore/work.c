@@ -12,18 +12,6 @@ struct workqueue_struct {
 
 #define DEFAULT_ACTIVE 256
 
-void explore_work_init(struct work_struct *work, work_func_t func, const char *name)
-{
-	*work = (struct work_struct){.func = func, .name = name};
-	INIT_LIST_HEAD(&work->list);
-}
-
-bool explore_work_pending(struct work_struct *work)
-{
-	explore_point("is pending", work->name, work);
-	return work->pending;
-}
-
 /* Does a task run it? */
 static struct task *runner(const struct work_struct *work)
 {
@@ -36,6 +24,23 @@ static struct task *runner(const struct work_struct *work)
 			return t;
 	}
 	return NULL;
+}
+
+void explore_work_init(struct work_struct *work, work_func_t func, const char *name)
+{
+	struct task *t = runner(work);
+
+	/* Memory of an item whose function has not returned yet may be used for another one. */
+	if (t)
+		t->work = NULL;
+	*work = (struct work_struct){.func = func, .name = name};
+	INIT_LIST_HEAD(&work->list);
+}
+
+bool explore_work_pending(struct work_struct *work)
+{
+	explore_point("is pending", work->name, work);
+	return work->pending;
 }
 
 static void work_main(void *arg);

@@ -8,6 +8,8 @@ void dm_init(struct dm *dm, struct q2_control *table)
 {
 	dm->live = table;
 	dm->blocked = true;
+	dm->noflush = false;
+	dm->still = false;
 	mutex_init(&dm->suspend_lock);
 	atomic_set(&dm->in_flight, 0);
 	init_waitqueue_head(&dm->wait);
@@ -35,10 +37,13 @@ void dm_suspend(struct dm *dm, bool noflush)
 {
 	mutex_lock(&dm->suspend_lock);
 	if (!dm->blocked) {
+		dm->noflush = noflush;
 		q2_control_presuspend(dm->live, noflush);
 		WRITE_ONCE(dm->blocked, true);
 		wait_event(dm->wait, !atomic_read(&dm->in_flight));
 		q2_control_postsuspend(dm->live);
+		dm->noflush = false;
+		dm->still = true;
 	}
 	mutex_unlock(&dm->suspend_lock);
 }
@@ -53,6 +58,7 @@ struct q2_control *dm_resume(struct dm *dm, struct q2_control *table)
 			old = dm->live;
 			dm->live = table;
 		}
+		dm->still = false;
 		q2_control_preresume(dm->live);
 		WRITE_ONCE(dm->blocked, false);
 		wake_up_all(&dm->wait);

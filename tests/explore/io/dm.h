@@ -15,6 +15,8 @@
  * @live: its table
  * @suspend_lock: one suspend or resume at a time
  * @blocked: requests wait
+ * @noflush: a suspend without flush is under way: requests may be sent back
+ * @still: it is suspended, and nothing goes on
  * @in_flight: requests that have been let in
  * @wait: for the last two to change
  */
@@ -22,6 +24,8 @@ struct dm {
 	struct q2_control *live;
 	struct mutex suspend_lock;
 	bool blocked;
+	bool noflush;
+	bool still;
 	atomic_t in_flight;
 	wait_queue_head_t wait;
 };

@@ -99,6 +99,11 @@ static int end(struct request *req, struct dm *dm, int error)
 {
 	bool again = req->op.send_back;
 
+	/* dm.c: an error but while it suspends without flush. */
+	if (again && !dm->noflush) {
+		again = false;
+		error = -EIO;
+	}
 	q2_op_leave(&req->op);
 	dm_leave(dm);
 	return again ? -ERESTART : error;

@@ -9,7 +9,7 @@
  *	w f a		write one: plainly; durable when it ends; after an attempt without waiting
  *			has come back
  *	z		write zeroes to one
- *	d0 d2		discard the cluster that begins with the sector
+ *	d		discard the cluster that holds one
  *	c		flush
  *	k o e		suspend, without flush, resume
  *	m s x		commit the top; stream into it; cancel
@@ -40,10 +40,19 @@ static char guests[MOST_GUESTS][24];
 static unsigned int nr_guests;
 static bool swapped; /* over is the top */
 static unsigned int snapshots;
+static bool commits; /* there may be some */
 static unsigned int cluster_bits;
+
+/* Nothing fails but what the host has failed: no room, no memory, a suspend are waited for. */
+static void check_result(int ret)
+{
+	if (ret && !base->errors && !top->errors && !over->errors)
+		explore_fail("%s: error %d, though no I/O has failed", explore_task_name(), -ret);
+}
 
 static void write_done(unsigned int op, int ret)
 {
+	check_result(ret);
 	if (!ret)
 		history_end(&history, op);
 }
@@ -52,9 +61,12 @@ static void do_read(unsigned int sector)
 {
 	unsigned int op = history_begin(&history, HISTORY_READ, sector, 0);
 	u8 buf[HISTORY_SECTOR];
+	int ret;
 
 	memset(buf, 0xee, sizeof(buf));
-	if (!guest_read(&dm, at[sector], buf, sizeof(buf)))
+	ret = guest_read(&dm, at[sector], buf, sizeof(buf));
+	check_result(ret);
+	if (!ret)
 		history_end_read(&history, op, sector_value(buf));
 }
 
@@ -68,7 +80,8 @@ static void do_write(unsigned int sector, enum guest_write how)
 	sector_fill(buf, value);
 	ret = guest_write(&dm, at[sector], buf, sizeof(buf), how);
 	write_done(op, ret);
-	/* What is durable by itself is a flush of that sector: the history has no word for it. */
+	if (!ret && how == GUEST_FUA)
+		history_end_durable(&history, op);
 }
 
 static void do_zero(unsigned int sector)
@@ -81,9 +94,14 @@ static void do_zero(unsigned int sector)
 /* A hint: what it does not forget stays, so that it never ends. */
 static void do_discard(unsigned int sector)
 {
-	history_begin(&history, HISTORY_WRITE, sector, 0);
-	history_begin(&history, HISTORY_WRITE, sector + 1, 0);
-	guest_discard(&dm, at[sector], 1U << cluster_bits);
+	u64 cluster = 1ULL << cluster_bits, guest = round_down(at[sector], cluster);
+	unsigned int i;
+
+	for (i = 0; i < SECTORS; i++) {
+		if (at[i] >= guest && at[i] < guest + cluster)
+			history_begin(&history, HISTORY_WRITE, i, 0);
+	}
+	check_result(guest_discard(&dm, guest, cluster));
 }
 
 static void do_flush(void)
@@ -249,6 +267,7 @@ static void add_guests(const char *ops)
 {
 	size_t len;
 
+	commits = strchr(ops, 'm');
 	for (; *ops; ops += len + !!ops[len]) {
 		len = strcspn(ops, ",");
 		if (nr_guests == MOST_GUESTS || len >= sizeof(guests[0]) ||
@@ -347,29 +366,88 @@ static void check_sectors(bool after_cut)
 	}
 }
 
-/* Attach what is on the disk, read-only, look, and detach. */
-static void look_at_disk(bool after_cut)
+static struct q2_chain *disk_chain; /* look_at_disk() */
+
+/* What a name in the header says of what the image stands on. */
+static bool has_backing(const struct store *store)
 {
-	static const char *const paths[] = {"raw", "top", "over"};
-	bool merged = top->live[8 + 7] == 0 && top->live[8 + 6] == 0;
-	struct q2_control *table;
+	u64 offset;
+
+	memcpy(&offset, store->live + 8, sizeof(offset));
+	return offset;
+}
+
+static void add_layer(struct store *store, bool raw)
+{
+	struct q2_layer *layer = &disk_chain->layers[disk_chain->nr_layers++];
 	struct q2_err err = {};
 
-	/* A stream into the top has made it stand alone; of one into the overlay only that counts.
-	 */
-	if (swapped && over->live[8 + 7] == 0 && over->live[8 + 6] == 0)
-		table = dm_table(&dm, paths + 2, 1, false, 0, &err);
-	else if (merged)
-		table = dm_table(&dm, paths + 1, swapped ? 2 : 1, false, 0, &err);
-	else
-		table = dm_table(&dm, paths, swapped ? 3 : 2, false, 0, &err);
-	if (IS_ERR(table))
-		explore_fail("cannot be attached again: %s", err.text);
-	dm_init(&dm, table);
-	dm_resume(&dm, NULL);
-	check_sectors(after_cut);
-	dm_suspend(&dm, false);
-	dm_table_destroy(table);
+	layer->file = &store->file;
+	layer->size = store->file.size;
+	if (raw)
+		return;
+	layer->img = q2_image_open(&store->file, Q2_CACHE_MIN, &err);
+	if (IS_ERR(layer->img))
+		explore_fail("%s cannot be opened again: %s", store->file.name, err.text);
+	layer->size = q2_image_size(layer->img);
+}
+
+static void look_at_sector(unsigned int sector, bool after_cut)
+{
+	struct q2_extent ext;
+	unsigned int layer;
+	u8 buf[HISTORY_SECTOR] = {};
+
+	if (q2_chain_lookup(disk_chain, at[sector], sizeof(buf), &layer, &ext))
+		explore_fail("sector %u cannot be found on the disk", sector);
+	if (ext.kind == Q2_DATA &&
+	    q2_file_read(disk_chain->layers[layer].file, ext.host, buf, sizeof(buf)))
+		explore_fail("sector %u cannot be read from the disk", sector);
+	history_check(&history, sector, sector_value(buf), after_cut);
+}
+
+/* What somebody sees who opens the files: by image/ and chain/ alone. */
+static void look_at_disk(bool after_cut)
+{
+	struct store *on_disk = swapped ? over : top;
+	bool top_counts = !swapped || has_backing(over);
+	unsigned int i;
+
+	disk_chain = q2_chain_alloc(3);
+	if (!disk_chain)
+		explore_fail("no memory to look at the disk");
+	disk_chain->nr_layers = 0;
+	if (top_counts && has_backing(top))
+		add_layer(base, true);
+	if (top_counts && swapped)
+		add_layer(top, false);
+	add_layer(on_disk, false);
+	q2_chain_init(disk_chain);
+	for (i = 0; i < SECTORS; i++)
+		look_at_sector(i, after_cut);
+	for (i = 0; i < disk_chain->nr_layers; i++) {
+		if (disk_chain->layers[i].img)
+			q2_image_close(disk_chain->layers[i].img);
+	}
+	q2_chain_free(disk_chain);
+}
+
+/* Nothing of a job goes on while the device is suspended. */
+static void always(void)
+{
+	if (dm.still && dm.live->job.phase == Q2_JOB_WORKING)
+		explore_fail("the job works while the device is suspended");
+}
+
+/* Only a merge may write to a backing file. */
+static void check_base(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < SECTORS && !commits; i++) {
+		if (sector_value(base->live + at[i]) != i + 1)
+			explore_fail("the backing file has changed");
+	}
 }
 
 static void end(void)
@@ -388,8 +466,10 @@ static void end(void)
 	dm_table_destroy(dm.live);
 	q2_jobs_exit();
 	host_check_closed();
-	image_check(top, failed);
-	image_check(over, failed);
+	check_base();
+	/* What cannot be written may leave leaks, also in a layer that has gone. */
+	image_check(top, explore_faults());
+	image_check(over, explore_faults());
 	if (!failed)
 		look_at_disk(false);
 	explore_check_leaks();
@@ -440,6 +520,7 @@ static const struct explore_world world_device = {
 	.setup = setup,
 	.end = end,
 	.cut = cut,
+	.always = always,
 	.print = print,
 };
 EXPLORE_WORLD(world_device);
@@ -452,6 +533,7 @@ static const struct explore_world world_extended = {
 	.setup = setup_extended,
 	.end = end,
 	.cut = cut,
+	.always = always,
 	.print = print,
 };
 EXPLORE_WORLD(world_extended);
