@@ -326,8 +326,8 @@ static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params
 		layer->img = s->img;
 		layer->file = s->file;
 		/* A raw file of an odd size has a last sector filled with zeroes, as in QEMU. */
-		layer->size =
-			s->img ? q2_image_size(s->img) : round_up(s->file->size, (u64)Q2_SECTOR_SIZE);
+		layer->size = s->img ? q2_image_size(s->img)
+				     : round_up(s->file->size, (u64)Q2_SECTOR_SIZE);
 		if (!q2_host_is_device(s->host)) {
 			disk->align = max(disk->align, q2_host_align(s->host));
 			disk->mem_align = max(disk->mem_align, q2_host_mem_align(s->host));

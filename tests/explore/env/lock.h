@@ -25,8 +25,7 @@ struct explore_class {
 /* "static DEFINE_MUTEX(x)" makes the class static, and the lock visible, which does no harm. */
 #define EXPLORE_CLASS_(var, text) \
 	struct explore_class var __attribute__((section("explore_keep"))) = {.name = (text)}
-#define EXPLORE_CLASS(var, text) \
-	static EXPLORE_CLASS_(var, text)
+#define EXPLORE_CLASS(var, text) static EXPLORE_CLASS_(var, text)
 
 struct explore_lock {
 	struct explore_class *class; /* NULL: never initialized */
@@ -69,7 +68,7 @@ struct mutex {
 	struct explore_lock lock;
 };
 
-#define DEFINE_MUTEX(var)                 \
+#define DEFINE_MUTEX(var)                  \
 	EXPLORE_CLASS_(var##_class, #var); \
 	struct mutex var = {.lock.class = &var##_class}
 #define mutex_init(l) explore_init_(l)
@@ -86,7 +85,7 @@ typedef struct {
 	struct explore_lock lock;
 } spinlock_t;
 
-#define DEFINE_SPINLOCK(var)              \
+#define DEFINE_SPINLOCK(var)               \
 	EXPLORE_CLASS_(var##_class, #var); \
 	spinlock_t var = {.lock.class = &var##_class}
 #define spin_lock_init(l) explore_init_(l)
