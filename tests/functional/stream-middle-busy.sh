@@ -76,7 +76,7 @@ alone() {
 
 echo "-- what a stream into a layer in the middle fills"
 begin
-qcowctl stream --into 1 -b --rate 64K disk
+qcowctl stream --into 1 -b --rate 8K disk
 busy l1 base
 busy more l1 base
 busy l2 l1 base
@@ -94,7 +94,7 @@ alone l1
 
 echo "-- the base of a commit in the middle, and the overlay above it"
 begin
-qcowctl commit --top 1 --base 0 -b --rate 64K disk
+qcowctl commit --top 1 --base 0 -b --rate 8K disk
 busy base
 busy other base
 busy l2 l1 base
@@ -105,7 +105,7 @@ alone l2 l1 base
 
 echo "-- the base of a commit of the top"
 begin
-qcowctl commit --base 1 -b --rate 64K disk
+qcowctl commit --base 1 -b --rate 8K disk
 busy l1 base
 busy more l1 base
 run qcowctl job --cancel disk
