@@ -36,9 +36,9 @@ void q2_request_finish(struct q2_request *req, blk_status_t status)
 	bio_endio(bio);
 }
 
-static blk_status_t status_of(const struct q2_disk *disk, int error)
+static blk_status_t status_of(bool send_back, int error)
 {
-	if (q2_room_sends_back(disk, error))
+	if (send_back)
 		return BLK_STS_DM_REQUEUE;
 	/* Whatever the cause, to a guest it is a disk that cannot do it. */
 	if (error == -EUCLEAN || error == -EROFS)
@@ -52,7 +52,8 @@ void q2_io_end(struct q2_op *op, int error)
 
 	/* Before the bio ends: who waits for it and asks again is alone by then. */
 	atomic_dec(&op->disk->io->changing);
-	q2_request_finish(req, op->send_back ? BLK_STS_DM_REQUEUE : status_of(op->disk, error));
+	/* Decided once: what serve/ has told of as failed is not sent back. */
+	q2_request_finish(req, status_of(op->send_back, error));
 }
 
 /* How long a worker waits for memory before it tries again. */
@@ -120,7 +121,7 @@ static void finish_read(struct q2_request *req, int error)
 	pr_err_ratelimited("dm-qcow2: %s: reading %s at %llu failed: error %d\n",
 			   req->op.disk->name, req->op.disk->shared[req->layer]->file->name,
 			   req->host, -error);
-	q2_request_finish(req, status_of(req->op.disk, error));
+	q2_request_finish(req, status_of(q2_room_sends_back(req->op.disk, error), error));
 }
 
 /* A read without waiting has ended; any context. */
@@ -327,7 +328,8 @@ static void start_piece(struct q2_request *req, const struct q2_answer *answer)
 
 	req->layer = answer->layer;
 	if (answer->error) {
-		q2_request_finish(req, status_of(req->op.disk, answer->error));
+		q2_request_finish(req, status_of(q2_room_sends_back(req->op.disk, answer->error),
+						 answer->error));
 		return;
 	}
 	switch (answer->ext.kind) {
