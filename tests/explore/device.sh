@@ -14,9 +14,9 @@ by_chance() { explore --strategy pct --seed "$seed" "$@"; }
 
 while read -r mix; do
 	explore --world device --ops "$mix" --bound 1 --switches 1 --schedules "${DEEP:-10000}"
-	for world in device device-extended; do
+	for world in device device-extended device-merging; do
 		n=$chance
-		# a schedule takes longer
+		# a schedule takes longer; a merge is over soon
 		[ $world = device ] || n=$((chance / 10))
 		by_chance --world $world --ops "$mix" --schedules "$n"
 		by_chance --world $world --ops "$mix" --schedules "$n" --cuts 1

@@ -10,7 +10,8 @@
  * malloc(), no variable of the C library.
  *
  * The set-up and @end run as tasks do, and may block; the scheduler makes no choices
- * there.
+ * there. What waits when the set-up is over, a worker for its time, goes on waiting in each
+ * schedule.
  */
 #ifndef Q2_EXPLORE_H
 #define Q2_EXPLORE_H

@@ -119,11 +119,13 @@ static bool set_up(void)
 	now.quiet = true;
 	if (!run_guarded(call_setup))
 		return false;
-	if (now.tasks) {
-		snprintf(engine.failure, sizeof(engine.failure), "tasks are left after the set-up");
+	if (now.runnable) {
+		snprintf(engine.failure, sizeof(engine.failure),
+			 "tasks are at work after the set-up");
 		return false;
 	}
 	arena_save();
+	tasks_save();
 	saved = now;
 	return true;
 }
@@ -144,6 +146,7 @@ static void drop_tasks(void)
 static void restore(void)
 {
 	arena_restore();
+	tasks_restore();
 	now = saved;
 	now.quiet = false;
 	now.faults = 0;

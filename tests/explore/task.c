@@ -162,6 +162,52 @@ static void make_stack(unsigned int nr)
 	tasks[nr].sp = top;
 }
 
+#define MOST_SAVED 4
+
+/* A task, and what its stack holds. */
+static struct {
+	unsigned int nr;
+	size_t bytes;
+	struct task task;
+	u8 stack[STACK_BYTES];
+} saved_tasks[MOST_SAVED];
+static unsigned int nr_saved;
+
+void tasks_save(void)
+{
+	u64 left;
+
+	nr_saved = 0;
+	for (left = now.tasks; left; left &= left - 1) {
+		unsigned int nr = __builtin_ctzll(left);
+		u8 *sp = tasks[nr].sp;
+
+		if (nr_saved == MOST_SAVED) {
+			fprintf(stderr, "the set-up leaves more than %u tasks\n", MOST_SAVED);
+			abort();
+		}
+		clean_stack(nr);
+		saved_tasks[nr_saved].nr = nr;
+		saved_tasks[nr_saved].task = tasks[nr];
+		saved_tasks[nr_saved].bytes = stacks[nr] + STACK_BYTES - sp;
+		memcpy(saved_tasks[nr_saved].stack, sp, saved_tasks[nr_saved].bytes);
+		nr_saved++;
+	}
+}
+
+void tasks_restore(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_saved; i++) {
+		unsigned int nr = saved_tasks[i].nr;
+
+		clean_stack(nr);
+		tasks[nr] = saved_tasks[i].task;
+		memcpy(tasks[nr].sp, saved_tasks[i].stack, saved_tasks[i].bytes);
+	}
+}
+
 static void run(unsigned int nr)
 {
 	void **save = &tasks[now.current].sp;

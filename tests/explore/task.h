@@ -197,6 +197,13 @@ void schedule_leave(void) __attribute__((noreturn));
 /* Forget all tasks. */
 void schedule_reset(void);
 
+/*
+ * Keep the tasks that there are, which all wait; and have them again as they were then.
+ * What they hold and wait for is in @now and in the arena, which go back with them.
+ */
+void tasks_save(void);
+void tasks_restore(void);
+
 /* Time passes up to the next deadline. Return: false if there is none. */
 bool clock_advance(void);
 

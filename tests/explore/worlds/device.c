@@ -12,16 +12,21 @@
  *	d		discard the cluster that holds one
  *	c		flush
  *	k o e		suspend, without flush, resume
- *	m s x		commit the top; stream into it; cancel
+ *	m s S x		commit the top; stream into it; into "top", whatever is above; cancel
  *	i		internal snapshot: suspend, take it, resume
  *	g		make the image longer: suspend, resize, resume
  *	t		external snapshot: open a table with one more layer, suspend, resume with it
+ *	u		the same with a table of the same layers; not beside a job
  *	y		give memory of the map and of the caches back
  *
  * Sectors 0 and 1 are in one cluster (a subcluster in "device-extended"), 2 and 3 in another.
  * At first the top has the cluster of sectors 2 and 3 and the base has both; of a subcluster the
- * top has another one of the same cluster.
+ * top has another one of the same cluster. In "device-merging" the top's cluster has been
+ * merged into the base, and the commit waits for its rate before it ends.
  */
+#include "image/snapshotting.h"
+#include "image/write.h"
+#include "serve/find.h"
 #include "guest.h"
 #include "history.h"
 #include "host.h"
@@ -30,6 +35,7 @@
 #define SECTORS 4
 #define MOST_GUESTS 6
 #define NOSPACE_MS 1000
+#define TOP_LAYER 1
 
 static struct dm dm;
 static struct store *base, *top, *over;
@@ -41,7 +47,14 @@ static unsigned int nr_guests;
 static bool swapped; /* over is the top */
 static unsigned int snapshots;
 static bool commits; /* there may be some */
+static bool streams;
 static unsigned int cluster_bits;
+
+/* What an image held at an instant, and must hold for good: see look_back(). */
+static struct past {
+	bool known;
+	unsigned int value[SECTORS];
+} at_snapshot, at_swap;
 
 /* Nothing fails but what the host has failed: no room, no memory, a suspend are waited for. */
 static void check_result(int ret)
@@ -112,13 +125,15 @@ static void do_flush(void)
 }
 
 /* What a message asks for, of the table that is live. */
-static void do_job(enum q2_job_type type)
+/* @middle: a stream into the layer "top". */
+static void do_job(enum q2_job_type type, unsigned int rate_kib, bool middle)
 {
 	struct q2_job_params params = {
 		.type = type,
 		.top = Q2_NO_LAYER,
 		.base = Q2_NO_LAYER,
 		.into = Q2_NO_LAYER,
+		.rate_kib = rate_kib,
 	};
 	struct q2_control *live;
 	struct q2_chain *chain;
@@ -134,7 +149,7 @@ static void do_job(enum q2_job_type type)
 			params.top = chain->top;
 			params.base = q2_chain_below(chain, chain->top);
 		} else {
-			params.into = chain->top;
+			params.into = middle ? TOP_LAYER : chain->top;
 		}
 		if (type == Q2_JOB_STREAM || params.base != Q2_NO_LAYER)
 			q2_job_start(&live->job, &params, live->suspended, &err);
@@ -152,6 +167,19 @@ static void do_cancel(void)
 	mutex_unlock(&dm.suspend_lock);
 }
 
+/* The device is suspended: what it reads now stays. */
+static void remember(struct past *past)
+{
+	u8 buf[HISTORY_SECTOR];
+	unsigned int i;
+
+	past->known = true;
+	for (i = 0; i < SECTORS && past->known; i++) {
+		past->known = !q2_disk_read(dm.live->disk, at[i], buf, sizeof(buf));
+		past->value[i] = sector_value(buf);
+	}
+}
+
 static void do_snapshot(void)
 {
 	struct q2_err err = {};
@@ -159,8 +187,9 @@ static void do_snapshot(void)
 	dm_suspend(&dm, false);
 	q2_control_begin(dm.live);
 	if (!q2_control_snapshot(dm.live, Q2_SNAPSHOT_CREATE, snapshots ? "two" : "one", 1, 0,
-				 &err))
-		snapshots++;
+				 &err) &&
+	    !snapshots++ && dm.still)
+		remember(&at_snapshot);
 	q2_control_end(dm.live);
 	dm_resume(&dm, NULL);
 }
@@ -177,21 +206,36 @@ static void do_grow(void)
 }
 
 /* As qcowctl does: the new table is loaded while the old one is in use. */
-static void do_swap(void)
+static void load_and_swap(unsigned int layers)
 {
 	static const char *const paths[] = {"raw", "top", "over"};
 	struct q2_control *table, *old;
 	struct q2_err err = {};
 
-	if (swapped)
-		return;
-	table = dm_table(&dm, paths, 3, true, NOSPACE_MS, &err);
+	table = dm_table(&dm, paths, layers, true, NOSPACE_MS, &err);
 	if (IS_ERR(table))
 		return;
-	swapped = true;
 	dm_suspend(&dm, false);
+	if (layers == 3 && !swapped) {
+		swapped = true;
+		if (dm.still)
+			remember(&at_swap);
+	}
 	old = dm_resume(&dm, table);
 	dm_table_destroy(old ? old : table);
+}
+
+static void do_swap(void)
+{
+	if (!swapped)
+		load_and_swap(3);
+}
+
+static void do_reload(void)
+{
+	/* A job changes which layers there are. */
+	if (!commits && !streams)
+		load_and_swap(swapped ? 3 : 2);
 }
 
 static void do_shrink(void)
@@ -239,10 +283,13 @@ static void guest(void *arg)
 			dm_resume(&dm, NULL);
 			break;
 		case 'm':
-			do_job(Q2_JOB_COMMIT);
+			do_job(Q2_JOB_COMMIT, 0, false);
 			break;
 		case 's':
-			do_job(Q2_JOB_STREAM);
+			do_job(Q2_JOB_STREAM, 0, false);
+			break;
+		case 'S':
+			do_job(Q2_JOB_STREAM, 0, true);
 			break;
 		case 'x':
 			do_cancel();
@@ -256,6 +303,9 @@ static void guest(void *arg)
 		case 't':
 			do_swap();
 			break;
+		case 'u':
+			do_reload();
+			break;
 		case 'y':
 			do_shrink();
 			break;
@@ -267,11 +317,12 @@ static void add_guests(const char *ops)
 {
 	size_t len;
 
-	commits = strchr(ops, 'm');
+	commits |= !!strchr(ops, 'm');
+	streams = strpbrk(ops, "sS");
 	for (; *ops; ops += len + !!ops[len]) {
 		len = strcspn(ops, ",");
 		if (nr_guests == MOST_GUESTS || len >= sizeof(guests[0]) ||
-		    strspn(ops, "rwfazdckoemsxigty0123") < len)
+		    strspn(ops, "rwfazdckoemsSxigtuy0123") < len)
 			explore_fail("--ops: not that: %s", ops);
 		memcpy(guests[nr_guests], ops, len);
 		explore_task(guests[nr_guests], guest, guests[nr_guests]);
@@ -321,7 +372,17 @@ static void make_images(bool extended)
 	history_end(&history, history_begin(&history, HISTORY_FLUSH, 0, 0));
 }
 
-static void set_up(const char *ops, bool extended)
+/* A commit that has moved all there was, and waits. */
+static void begin_merge(void)
+{
+	commits = true;
+	do_job(Q2_JOB_COMMIT, 1, false);
+	while (!READ_ONCE(dm.live->job.moved))
+		explore_sleep(NSEC_PER_SEC / HZ);
+	explore_check(dm.live->disk->chain->dest != Q2_NO_LAYER);
+}
+
+static void set_up(const char *ops, bool extended, bool merging)
 {
 	static const char *const paths[] = {"raw", "top"};
 	struct q2_control *table;
@@ -336,6 +397,8 @@ static void set_up(const char *ops, bool extended)
 		explore_fail("open: %s", err.text);
 	dm_init(&dm, table);
 	dm_resume(&dm, NULL);
+	if (merging)
+		begin_merge();
 	/* A map that is warm: else nothing is written in place. */
 	for (i = 0; i < SECTORS; i++)
 		explore_check(!guest_read(&dm, at[i], buf, sizeof(buf)));
@@ -344,12 +407,17 @@ static void set_up(const char *ops, bool extended)
 
 static void setup(const char *ops)
 {
-	set_up(ops, false);
+	set_up(ops, false, false);
 }
 
 static void setup_extended(const char *ops)
 {
-	set_up(ops, true);
+	set_up(ops, true, false);
+}
+
+static void setup_merging(const char *ops)
+{
+	set_up(ops, false, true);
 }
 
 static void check_sectors(bool after_cut)
@@ -392,7 +460,7 @@ static void add_layer(struct store *store, bool raw)
 	layer->size = q2_image_size(layer->img);
 }
 
-static void look_at_sector(unsigned int sector, bool after_cut)
+static unsigned int read_disk_sector(unsigned int sector)
 {
 	struct q2_extent ext;
 	unsigned int layer;
@@ -403,7 +471,53 @@ static void look_at_sector(unsigned int sector, bool after_cut)
 	if (ext.kind == Q2_DATA &&
 	    q2_file_read(disk_chain->layers[layer].file, ext.host, buf, sizeof(buf)))
 		explore_fail("sector %u cannot be read from the disk", sector);
-	history_check(&history, sector, sector_value(buf), after_cut);
+	return sector_value(buf);
+}
+
+static void close_disk(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < disk_chain->nr_layers; i++) {
+		if (disk_chain->layers[i].img)
+			q2_image_close(disk_chain->layers[i].img);
+	}
+	q2_chain_free(disk_chain);
+}
+
+/*
+ * The layer "top" as it was: when an internal snapshot of it was taken, for its owner goes back
+ * to it now; or when it became a backing file. Nobody writes to either any more, but jobs.
+ */
+static void look_back(const struct past *past, const char *snapshot)
+{
+	struct q2_layer *layer;
+	struct q2_err err = {};
+	unsigned int i;
+
+	if (!past->known || commits || streams || explore_faults())
+		return;
+	disk_chain = q2_chain_alloc(2);
+	if (!disk_chain)
+		explore_fail("no memory to look back");
+	disk_chain->nr_layers = 0;
+	add_layer(base, true);
+	add_layer(top, false);
+	layer = &disk_chain->layers[TOP_LAYER];
+	if (snapshot && (q2_image_make_writable(layer->img, NULL, NULL, &err) ||
+			 q2_image_snapshot_apply(layer->img, snapshot, &err)))
+		explore_fail("there is no way back to the snapshot: %s", err.text);
+	layer->size = q2_image_size(layer->img);
+	q2_chain_init(disk_chain);
+	for (i = 0; i < SECTORS; i++) {
+		unsigned int value = read_disk_sector(i);
+
+		if (value != past->value[i])
+			explore_fail("sector %u of %s holds %u and held %u", i,
+				     snapshot ? "the internal snapshot" : "the backing file", value,
+				     past->value[i]);
+	}
+	close_disk();
 }
 
 /* What somebody sees who opens the files: by image/ and chain/ alone. */
@@ -424,12 +538,8 @@ static void look_at_disk(bool after_cut)
 	add_layer(on_disk, false);
 	q2_chain_init(disk_chain);
 	for (i = 0; i < SECTORS; i++)
-		look_at_sector(i, after_cut);
-	for (i = 0; i < disk_chain->nr_layers; i++) {
-		if (disk_chain->layers[i].img)
-			q2_image_close(disk_chain->layers[i].img);
-	}
-	q2_chain_free(disk_chain);
+		history_check(&history, i, read_disk_sector(i), after_cut);
+	close_disk();
 }
 
 /* Nothing of a job goes on while the device is suspended. */
@@ -470,8 +580,11 @@ static void end(void)
 	/* What cannot be written may leave leaks, also in a layer that has gone. */
 	image_check(top, explore_faults());
 	image_check(over, explore_faults());
-	if (!failed)
+	if (!failed) {
 		look_at_disk(false);
+		look_back(&at_swap, NULL);
+		look_back(&at_snapshot, "one");
+	}
 	explore_check_leaks();
 }
 
@@ -537,3 +650,16 @@ static const struct explore_world world_extended = {
 	.print = print,
 };
 EXPLORE_WORLD(world_extended);
+
+static const struct explore_world world_merging = {
+	.name = "device-merging",
+	.shows = "the same while a commit is about to end",
+	.bound = 1,
+	.switches = 1,
+	.setup = setup_merging,
+	.end = end,
+	.cut = cut,
+	.always = always,
+	.print = print,
+};
+EXPLORE_WORLD(world_merging);
