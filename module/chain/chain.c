@@ -66,8 +66,8 @@ bool q2_chain_in_place(const struct q2_chain *chain, unsigned int layer,
 	if (layer != READ_ONCE(chain->top) && layer != READ_ONCE(chain->dest))
 		return false;
 	/*
-	 * Pairs with the change that the map counts after the range was frozen:
-	 * a filler that still sees the old range does not get its leaf installed.
+	 * MAP-FOLLOWS: pairs with the change that the map counts after the range was
+	 * frozen: a filler that still sees the old range does not get its leaf installed.
 	 */
 	if (ext->guest < READ_ONCE(chain->frozen_end) &&
 	    ext->guest + ext->len > READ_ONCE(chain->frozen))
@@ -151,7 +151,7 @@ int q2_chain_owner(struct q2_chain *chain, u64 guest, u64 len, unsigned int *own
 	past = READ_ONCE(top->size);
 	size = q2_image_geometry(top->img)->cluster_size;
 	cluster = round_down(guest, size);
-	/* Whole clusters: one that the top holds a part of is the top's. */
+	/* ONE-OWNER: whole clusters: one that the top holds a part of is the top's. */
 	end = min(round_up(guest + len, size), past);
 	ret = q2_image_lookup(top->img, cluster, end - cluster, &ext);
 	if (ret)
@@ -173,8 +173,8 @@ void q2_chain_cut_to_owner(struct q2_chain *chain, unsigned int layer, struct q2
 	u64 part;
 
 	/*
-	 * Whoever changes dest makes the map forget afterwards: a filler that still sees the
-	 * old one does not get its leaf installed.
+	 * MAP-FOLLOWS: whoever changes dest makes the map forget afterwards: a filler that still
+	 * sees the old one does not get its leaf installed.
 	 */
 	if (layer != READ_ONCE(chain->dest) || ext->kind != Q2_DATA)
 		return;

@@ -86,8 +86,8 @@ unsigned int q2_chain_above(const struct q2_chain *chain, unsigned int layer);
  * @owner: result: the top, or @dest of &struct q2_chain
  * @part: result: bytes from @guest on that have the same answer, at most @len
  *
- * While the top is being merged into @dest, each cluster of the top has one owner: the
- * top if it holds anything of the cluster, else @dest. Every writer follows this rule,
+ * ONE-OWNER: while the top is being merged into @dest, each cluster of the top has one owner:
+ * the top if it holds anything of the cluster, else @dest. Every writer follows this rule,
  * in place or not. Otherwise a cluster that the top fills from @dest would hide what was
  * written to @dest between the fill and the link.
  *
@@ -99,8 +99,8 @@ unsigned int q2_chain_above(const struct q2_chain *chain, unsigned int layer);
 int q2_chain_owner(struct q2_chain *chain, u64 guest, u64 len, unsigned int *owner, u64 *part);
 
 /*
- * Cut what q2_chain_lookup() found to bytes with one owner; if that is not the layer that
- * answers, nothing of it may be written in place. Blocks.
+ * ONE-OWNER: cut what q2_chain_lookup() found to bytes with one owner; if that is not the layer
+ * that answers, nothing of it may be written in place. Blocks.
  */
 void q2_chain_cut_to_owner(struct q2_chain *chain, unsigned int layer, struct q2_extent *ext);
 

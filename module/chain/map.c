@@ -239,7 +239,7 @@ void q2_map_lookup(struct q2_map *map, u64 guest, u64 len, struct q2_run *run)
 	word = leaf_word(map, leaf, granule & (Q2_MAP_LEAF_GRANULES - 1));
 	run->kind = word_kind(word);
 	run->layer = word >> WORD_LAYER_SHIFT & WORD_LAYER_MASK;
-	/* Words of a layer that was the top once still say so. */
+	/* TOKEN-FIRST: words of a layer that was the top once still say so, and lookups do not. */
 	run->in_place = (word & WORD_IN_PLACE) && (run->layer == READ_ONCE(map->chain->top) ||
 						   run->layer == READ_ONCE(map->chain->dest));
 	n = 1;
@@ -363,7 +363,7 @@ static bool install(struct q2_map *map, struct leaf *leaf, u64 changes)
 	bool current_answer;
 
 	spin_lock(&map->lock);
-	/* Pairs with count_change(): whoever changes the image counts afterwards. */
+	/* MAP-FOLLOWS: pairs with count_change(): whoever changes the image counts afterwards. */
 	current_answer = map->changes[leaf->index % FILL_LOCKS] == changes;
 	if (current_answer) {
 		evict(map, ULONG_MAX, map->limit - leaf_bytes(leaf));
@@ -476,7 +476,7 @@ static void forget_leaves(struct q2_map *map, u64 first, u64 last)
 	struct leaf *leaf;
 	unsigned int i;
 
-	/* First this: what a filler puts into the table from now on is not old. */
+	/* MAP-FOLLOWS: first this: what a filler puts into the table from now on is not old. */
 	spin_lock(&map->lock);
 	for (i = 0; i < FILL_LOCKS; i++)
 		count_change(map, i);

@@ -101,8 +101,8 @@ int q2_map_fill(struct q2_map *map, u64 guest);
  * @layer: the layer that holds them now
  * @host: host offset of the first byte
  *
- * They may be written in place. To be called after the image says so and before
- * the request that wrote them completes. Fillers that asked the image before do
+ * They may be written in place. MAP-FOLLOWS: to be called after the image says so and
+ * before the request that wrote them completes. Fillers that asked the image before do
  * not bring the old answer back. Does not block.
  */
 void q2_map_set_data(struct q2_map *map, u64 guest, u64 len, unsigned int layer, u64 host);

@@ -165,7 +165,7 @@ static int write_image_step(struct q2_merge *m, u64 guest, u64 len, const u8 *bu
 		if (!ret)
 			ret = q2_file_write(l->file, w.host - head, m->fill, head + w.len + tail);
 	}
-	/* The bytes are in the file before any lookup can find them there. */
+	/* DATA-BEFORE-LINK: they are in the file before any lookup can find them there. */
 	q2_write_end(l->img, &w, !ret);
 	*done = w.len;
 	return ret;

@@ -17,10 +17,10 @@
  *	   (refcounts without references until a later commit writes them: leaks)
  *
  * So data and refcounts are durable before a reference to them is on the disk,
- * and a reference is off the disk before its cluster is used again.
+ * and NO-REUSE: a reference is off the disk before its cluster is used again.
  *
- * A flush that failed is the end of writing: the host has forgotten which pages
- * it lost, and its next flush succeeds without them.
+ * ERROR-STAYS: a flush that failed is the end of writing: the host has forgotten which
+ * pages it lost, and its next flush succeeds without them.
  * tests/crash cuts the power at every write.
  */
 #include "env.h"
@@ -377,7 +377,7 @@ static void give_back(struct q2_image *img, struct list_head *list)
 
 	if (list_empty(list))
 		return;
-	/* Guest I/O that found these clusters before they were freed has ended after this. */
+	/* NO-REUSE: guest I/O that found these before they were freed has ended after this. */
 	if (img->hooks && img->hooks->quiesce)
 		img->hooks->quiesce(img->hooks_arg);
 	list_for_each_entry_safe(freed, next, list, list) {
@@ -554,7 +554,7 @@ int q2_image_commit(struct q2_image *img)
 	mutex_unlock(&img->lock);
 	mutex_lock(&img->committing);
 	if (img->commit_done < asked) {
-		/* Everyone who asks before this one begins is served by it. */
+		/* FLUSH-COVERS: everyone who asks before this one begins is served by it. */
 		mutex_lock(&img->lock);
 		covers = img->commit_asked;
 		mutex_unlock(&img->lock);

@@ -247,7 +247,7 @@ static int switch_table(struct q2_image *img, u64 offset, u32 clusters)
 
 	name_table(img, offset, clusters);
 	ret = q2_write_header(img, &img->hdr);
-	/* The header is durable before the old table is given away. */
+	/* NO-REUSE: the header is durable before the old table is given away. */
 	if (!ret)
 		ret = q2_image_flush(img);
 	if (!ret)

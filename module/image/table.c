@@ -62,7 +62,7 @@ static int new_table(struct q2_image *img, u64 index, u64 old)
 	bit = index * sizeof(u64) / q2_piece(img);
 	img->l1_dirty[bit / 64] |= BIT_ULL(bit % 64);
 	img->any_l1_dirty = true;
-	/* The old table loses its reference when L1 is durable without it. */
+	/* NO-REUSE: the old table loses its reference when L1 is durable without it. */
 	if (freed)
 		q2_add_freed(img, freed);
 	return 0;

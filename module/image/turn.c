@@ -378,7 +378,7 @@ static void adopt(struct q2_turn *turn)
 	spin_unlock(&img->words);
 	turn->l1 = l1;
 	turn->l1_dirty = l1_dirty;
-	/* What may be written in place is not what it was, if nothing else. */
+	/* MAP-FOLLOWS: what may be written in place is not what it was, if nothing else. */
 	if (img->hooks && img->hooks->forget && size)
 		img->hooks->forget(img->hooks_arg, 0, size);
 }

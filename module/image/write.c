@@ -89,7 +89,7 @@ static bool refers(const struct entry *e)
 	return e->map.kind == Q2_COMPRESSED || e->map.host;
 }
 
-/* What an entry refers to loses a reference once the next commit is durable. */
+/* NO-REUSE: what an entry refers to loses a reference once the next commit is durable. */
 static void record_freed(struct q2_image *img, const struct entry *e, struct q2_freed *freed)
 {
 	u64 end;
@@ -273,7 +273,7 @@ static u32 subclusters_in(const struct q2_image *img, u64 cluster, u64 start, u6
 	return (~0U << from) & (~0U >> (31 - to));
 }
 
-/* The entry after the bytes of the step are on the host. */
+/* DATA-BEFORE-LINK: the entry after the bytes of the step are on the host. */
 static void link_cluster(struct q2_image *img, struct q2_write *w, u64 i)
 {
 	u64 pos = w->first + (i << img->geo.cluster_bits);
@@ -309,7 +309,7 @@ void q2_write_end(struct q2_image *img, struct q2_write *w, bool done)
 	if (done) {
 		for (i = 0; i < w->clusters; i++)
 			link_cluster(img, w, i);
-		/* Before the lock goes: a commit may give the old clusters back. */
+		/* MAP-FOLLOWS: before the lock goes: a commit may give the old clusters back. */
 		if (img->hooks && img->hooks->mapped)
 			img->hooks->mapped(img->hooks_arg, w->fill_start,
 					   w->fill_end - w->fill_start,
@@ -435,7 +435,7 @@ static int by_slices(struct q2_image *img, u64 *pos, u64 end, bool how,
 		mutex_lock(&img->lock);
 		from = *pos;
 		ret = img->mode == Q2_MODE_RW ? step(img, pos, end, how) : -EROFS;
-		/* Before the lock goes: a commit may give the clusters back. */
+		/* MAP-FOLLOWS: before the lock goes: a commit may give the clusters back. */
 		if (img->hooks && img->hooks->forget)
 			img->hooks->forget(img->hooks_arg, from,
 					   min(*pos + img->geo.cluster_size, end) - from);

@@ -25,11 +25,12 @@ enum q2_mode {
 /**
  * struct q2_image_hooks - what the image asks of whoever does its I/O
  * @quiesce: returns when all guest I/O that is in flight now has ended, so that
- *           clusters freed before may be given away. Blocks. NULL: there is none.
+ *           clusters freed before may be given away (NO-REUSE). Blocks. NULL: there
+ *           is none.
  * @mapped: guest bytes lie at a host offset of the image now, side by side, and
  *          may be written there. Under the image's lock, with the table entry
  *          changed and before any commit can give back what it referred to
- *          before: whoever remembers answers of the image takes the new one.
+ *          before: whoever remembers answers of the image takes the new one (MAP-FOLLOWS).
  *          Does not block. NULL: nobody remembers.
  * @forget: as @mapped, but the new answer is to be asked for
  * @failed: the image has become read-only; called once, under the image's lock
@@ -121,6 +122,8 @@ int q2_write_begin(struct q2_image *img, u64 guest, u64 len, struct q2_write *w)
  * @img: image
  * @w: from q2_write_begin()
  * @done: everything from fill_start to fill_end has been written (not: is durable)
+ *
+ * DATA-BEFORE-LINK: lookups find it from now on.
  */
 void q2_write_end(struct q2_image *img, struct q2_write *w, bool done);
 

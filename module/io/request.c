@@ -30,7 +30,7 @@ void q2_request_finish(struct q2_request *req, blk_status_t status)
 	if (status) {
 		if (bio_op(bio) == REQ_OP_READ && status != BLK_STS_AGAIN)
 			zero_fill_bio(bio);
-		/* Never the other way round: a part may have left its error here before. */
+		/* ERROR-STAYS: never the other way round: a part may have left one here before. */
 		bio->bi_status = status;
 	}
 	bio_endio(bio);
@@ -355,7 +355,7 @@ static struct q2_request *add_part(struct q2_request *req, struct bio *bio)
 	part->bio = bio;
 	part->op.guest = req->op.guest;
 	part->done = 0;
-	part->op.token = -1; /* the whole request holds one */
+	part->op.token = -1; /* TOKEN-FIRST: the whole request holds one */
 	return part;
 }
 
@@ -374,8 +374,8 @@ static struct q2_request *split(struct q2_request *req, u64 len)
 }
 
 /*
- * The rest of a bio that has been split, as a part, too: a device below that is given the
- * bio itself may store success over what another part has left there.
+ * The rest of a bio that has been split, as a part, too. ERROR-STAYS: a device below that is
+ * given the bio itself may store success over what another part has left there.
  */
 static struct q2_request *last_part(struct q2_request *req)
 {

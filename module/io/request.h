@@ -72,8 +72,8 @@ void q2_request_change(struct q2_request *req, enum q2_change what);
 
 /*
  * Complete the bio, unless parts of it are under way yet: then the last one does. An error
- * that a part has left there stays. What a read that failed would have filled is zeroed, so
- * that nobody finds there what the memory held before. Any context.
+ * that a part has left there stays (ERROR-STAYS). What a read that failed would have filled is
+ * zeroed, so that nobody finds there what the memory held before. Any context.
  */
 void q2_request_finish(struct q2_request *req, blk_status_t status);
 

@@ -6,18 +6,18 @@
  * hidden by them: they are copied, the overlay above names the base, and they go.
  *
  * The top itself, when it is to be merged, is the last one above the base by then. From
- * now on guests write to the base wherever the top has nothing. The job goes over the
- * disk once, window by window:
+ * now on guests write to the base wherever the top has nothing (ONE-OWNER). The job goes over
+ * the disk once, window by window:
  *
  *	1. nobody changes a mapping in the window, or writes in place there
  *	2. what the top has is copied down
  *	3. the base is made durable: data and mapping
  *	4. the top forgets the window
  *
- * 3 before 4: a power cut in between shows the copy in the top. What the top forgot may
- * come back by one, as long as no flush has succeeded since; and a flush takes the base
- * and the top to the disk (q2_disk_flush()). So when a guest's write to the base has been
- * flushed, nothing older hides it.
+ * BELOW-DURABLE-FIRST: 3 before 4: a power cut in between shows the copy in the top. What
+ * the top forgot may come back by one, as long as no flush has succeeded since; and a flush
+ * takes the base and the top to the disk (FLUSH-COVERS). So when a guest's write to the
+ * base has been flushed, nothing older hides it.
  *
  * The top never gets what it does not have, so one pass is enough.
  */
@@ -97,6 +97,7 @@ int q2_commit_start(struct q2_job *job, bool suspended, struct q2_err *err)
 	if (!ret)
 		ret = q2_layers_make_writable(disk, job->params.base, err);
 	if (!ret && job->overlay != Q2_NO_LAYER && job->overlay != disk->chain->top) {
+		/* BUSY-FIRST: then it is looked at who has it. */
 		WRITE_ONCE(disk->shared[job->overlay]->busy, true);
 		ret = q2_layers_make_writable(disk, job->overlay, err);
 	}
@@ -146,8 +147,9 @@ static int plan_batch(struct q2_job *job, u64 *pos, unsigned int *nr)
 }
 
 /*
- * Copy a window that is locked and frozen. If somebody waits for the job, only as far as the
- * end of a cluster of the top: what is left of it is the next batch's.
+ * Copy a window that is locked and frozen. STEP-IS-BOUNDED: if somebody waits for the job, only as
+ * far as the end of a cluster of the top: what is left of it is the next batch's. (ONE-OWNER: of
+ * no cluster a part.)
  */
 static int copy_window(struct q2_job *job, struct q2_job_window *w)
 {
@@ -193,7 +195,7 @@ static int move_batch(struct q2_job *job, const struct q2_range *range, unsigned
 	copied = i;
 	if (ret && !copied)
 		return ret;
-	/* Durable below before it is gone above. */
+	/* BELOW-DURABLE-FIRST: and only then is it gone above. */
 	ret = q2_shared_flush(disk->dest);
 	if (ret)
 		q2_disk_fail(disk, "a flush of the base failed");
@@ -205,8 +207,9 @@ static int move_batch(struct q2_job *job, const struct q2_range *range, unsigned
 }
 
 /*
- * The windows, and what lies between them, are one range: whoever holds one and asked for
- * the next could wait for somebody who waits for the first.
+ * FAIR-RANGES: the windows, and what lies between them, are one range: whoever holds one and
+ * asked for the next could wait for somebody who waits for the first. ONE-OWNER: frozen from before
+ * the copy until the top has forgotten it.
  */
 static int merge_batch(struct q2_job *job, u64 *pos)
 {
@@ -248,7 +251,7 @@ static int merge_top(struct q2_job *job)
 		q2_job_progress(job, &job->down, pos);
 		ret = q2_job_checkpoint(job, ret);
 	}
-	/* The top is empty for good before nobody looks at it any more. */
+	/* The top is empty for good before nobody looks at it any more (BELOW-DURABLE-FIRST). */
 	if (!ret)
 		ret = q2_disk_flush(job->disk);
 	if (ret)

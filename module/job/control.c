@@ -22,6 +22,7 @@ void q2_control_exit(struct q2_control *control)
 
 void q2_control_presuspend(struct q2_control *control, bool noflush)
 {
+	/* SUSPEND-LOSES-NOTHING: otherwise what is parked is waited for. */
 	if (noflush)
 		q2_room_leave(control->disk);
 	q2_job_hold(&control->job);
@@ -35,6 +36,7 @@ void q2_control_presuspend_undo(struct q2_control *control)
 
 void q2_control_postsuspend(struct q2_control *control)
 {
+	/* ONE-MESSAGE: none begins with the disk in use and ends without. */
 	mutex_lock(&control->changing);
 	q2_disk_postsuspend(control->disk);
 	control->suspended = true;
@@ -43,7 +45,7 @@ void q2_control_postsuspend(struct q2_control *control)
 
 void q2_control_preresume(struct q2_control *control)
 {
-	/* A message that wants the image alone has it until it has ended. */
+	/* ONE-MESSAGE: one that wants the image alone has it until it has ended. */
 	mutex_lock(&control->changing);
 	q2_disk_resume(control->disk);
 	control->suspended = false;
@@ -61,7 +63,7 @@ void q2_control_end(struct q2_control *control)
 	mutex_unlock(&control->changing);
 }
 
-/* What changes all tables at once wants the image alone. */
+/* What changes all tables at once wants the image alone. ONE-MESSAGE: then looks at the top. */
 static int check_alone(struct q2_control *control, struct q2_err *err)
 {
 	int ret;
@@ -77,7 +79,7 @@ static int check_alone(struct q2_control *control, struct q2_err *err)
 	return 0;
 }
 
-/* All tables have changed: nothing that the map says holds any more. */
+/* MAP-FOLLOWS: all tables have changed: nothing that the map says holds any more. */
 static void look_again(struct q2_disk *disk)
 {
 	struct q2_chain *chain = disk->chain;
@@ -126,7 +128,7 @@ static int write_last_sector(struct q2_disk *disk, struct q2_image *img)
 		return -ENOMEM;
 	ret = q2_write_begin(img, guest, Q2_SECTOR_SIZE, &w);
 	if (!ret) {
-		/* What is written and what surrounds it are both what is there. */
+		/* DATA-BEFORE-LINK: what is written and what surrounds it are what is there. */
 		ret = q2_disk_read(disk, w.fill_start, buf, w.fill_end - w.fill_start);
 		if (!ret)
 			ret = q2_file_write(disk->top->file, w.host - (guest - w.fill_start), buf,

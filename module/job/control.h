@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Suspend, resume, and what changes the chain or all tables of a device: one at a time.
+ * ONE-MESSAGE: suspend, resume, and what changes the chain or all tables of a device: one at a
+ * time.
  *
  * device-mapper serializes suspend and resume among themselves, but neither with messages nor
  * messages with each other.
@@ -34,7 +35,8 @@ void q2_control_exit(struct q2_control *control);
 /*
  * The device is going to be suspended. Requests may still come: the file system on it has not
  * been frozen yet, and what it writes back then may have to wait for room, and is waited for.
- * Not so if @noflush: device-mapper is to send requests back. Returns when the job stands.
+ * Not so if @noflush: device-mapper is to send requests back (SUSPEND-LOSES-NOTHING). Returns
+ * when the job stands.
  * Blocks for the rest of a step.
  */
 void q2_control_presuspend(struct q2_control *control, bool noflush);

@@ -4,8 +4,8 @@
  *
  * A job holds guest ranges only inside a step. Between two steps it holds nothing, and
  * there alone it waits, for whatever it has to wait for: suspending a device, or
- * closing it, therefore takes as long as a step. A step looks whether somebody waits for it
- * after LONG_STEP_NS at the latest, not counting what storage takes.
+ * closing it, therefore takes as long as a step. STEP-IS-BOUNDED: a step looks whether somebody
+ * waits for it after LONG_STEP_NS at the latest, not counting what storage takes.
  */
 #include "env.h"
 #include "image/backing.h"
@@ -25,7 +25,7 @@
 #define MAX_YIELD_NS (250 * NSEC_PER_MSEC)
 /* Less than this is not worth a timer: it stays owed. */
 #define MIN_YIELD_NS (NSEC_PER_MSEC / 5)
-/* A step that may end early does so after this, if a guest is active. */
+/* STEP-IS-BOUNDED: a step that may end early does so after this, if a guest is active. */
 #define LONG_STEP_NS (20 * NSEC_PER_MSEC)
 /* A guest is active if it has been within this time. Then it waits for this much data at most. */
 #define ACTIVE_NS (50 * NSEC_PER_MSEC)
@@ -65,7 +65,7 @@ bool q2_job_running(const struct q2_job *job)
 	return smp_load_acquire(&job->phase) != Q2_JOB_IDLE;
 }
 
-/* Under the lock. */
+/* ONE-PHASE: under the lock. */
 static void set_phase(struct q2_job *job, enum q2_job_phase phase)
 {
 	lockdep_assert_held(&job->lock);
@@ -222,8 +222,8 @@ static void yield_to_guests(struct q2_job *job)
 }
 
 /*
- * The disk is suspended: nothing may be under way. Who holds waits for STANDING, which is
- * taken back only here, under the lock that a new hold takes: it finds either the job
+ * The disk is suspended: nothing may be under way. ONE-PHASE: who holds waits for STANDING, which
+ * is taken back only here, under the lock that a new hold takes: it finds either the job
  * standing, or working and about to come by again.
  */
 static void stand_still(struct q2_job *job)
@@ -297,11 +297,11 @@ int q2_job_switch(struct q2_job *job, struct q2_merge *m)
 	struct q2_range all;
 	int ret;
 
-	/* What has been merged is durable before the header that relies on it. */
+	/* BELOW-DURABLE-FIRST: what has been merged is, before the header that relies on it. */
 	ret = q2_shared_flush(into);
 	if (ret)
 		return ret;
-	/* The header is written while nobody changes a mapping. */
+	/* ONE-CHANGER: the header is written while nobody changes a mapping. */
 	q2_range_lock(&disk->ranges, &all, 0, U64_MAX);
 	ret = q2_image_set_backing(disk->shared[job->overlay]->img, job->params.name,
 				   job->params.format, &err);
@@ -384,7 +384,7 @@ static void run(struct work_struct *work)
 	WRITE_ONCE(job->error, ret && ret != -ECANCELED ? ret : 0);
 	if (!ret)
 		WRITE_ONCE(job->done, job->total);
-	/* First this: who sees that it is done may start the next one; see q2_job_ready(). */
+	/* ONE-PHASE: who sees that it is done may start the next one: see q2_job_ready(). */
 	spin_lock(&job->lock);
 	set_phase(job, Q2_JOB_IDLE);
 	spin_unlock(&job->lock);
@@ -409,6 +409,7 @@ void q2_job_exit(struct q2_job *job)
 	job->leave = true;
 	spin_unlock(&job->lock);
 	wake_up_all(&job->wait);
+	/* ONE-PHASE: for IDLE, then for the rest of the work, which tells of it. */
 	wait_event(job->wait, !q2_job_running(job));
 	flush_work(&job->work);
 }
@@ -441,8 +442,8 @@ static void set_busy(struct q2_disk *disk, unsigned int layer)
 }
 
 /*
- * No table may take what the job writes, or layers above it. First say so, then look: who
- * opens images does it the other way round. (Of the layers that are not written yet
+ * No table may take what the job writes, or layers above it. BUSY-FIRST: first say so, then
+ * look: who opens images does it the other way round. (Of the layers that are not written yet
  * q2_shared_make_writable() looks.)
  */
 static int take_layers(struct q2_job *job, struct q2_err *err)
@@ -548,6 +549,7 @@ void q2_job_hold(struct q2_job *job)
 	WRITE_ONCE(job->hold, true);
 	spin_unlock(&job->lock);
 	wake_up_all(&job->wait);
+	/* ONE-PHASE: it stands, or has not begun, or is over. */
 	wait_event(job->wait, READ_ONCE(job->phase) != Q2_JOB_WORKING);
 }
 

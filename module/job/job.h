@@ -54,8 +54,8 @@ struct q2_job_params {
 };
 
 /*
- * What the job's work is doing. Only q2_job_start() leaves IDLE, and only the work itself
- * changes it afterwards, always under the lock and after a look at what others want.
+ * ONE-PHASE: what the job's work is doing. Only q2_job_start() leaves IDLE, and only the work
+ * itself changes it afterwards, always under the lock and after a look at what others want.
  */
 enum q2_job_phase {
 	Q2_JOB_IDLE,   /* there is none, or it has ended */
@@ -151,8 +151,8 @@ void q2_job_exit(struct q2_job *job);
  * @job: job
  * @err: reason
  *
- * To be asked before layers are looked up for what changes the chain; only messages start
- * jobs, and the caller keeps other messages away. Blocks for the moment that a job that is
+ * ONE-MESSAGE: to be asked before layers are looked up for what changes the chain; only messages
+ * start jobs, and the caller keeps other messages away. Blocks for the moment that a job that is
  * over takes to say so. Return: 0; -EBUSY.
  */
 int q2_job_ready(struct q2_job *job, struct q2_err *err);
@@ -202,15 +202,15 @@ const char *q2_job_state_name(enum q2_job_state state);
  * @job: job
  * @ret: what the step before returned
  *
- * Here a job waits while the disk is suspended, for room, for memory, for its rate, and
- * for guests. Return: 0: (try again and) go on; -ECANCELED; -errno: fail.
+ * STEP-IS-BOUNDED: here a job waits while the disk is suspended, for room, for memory, for its
+ * rate, and for guests. Return: 0: (try again and) go on; -ECANCELED; -errno: fail.
  */
 int q2_job_checkpoint(struct q2_job *job, int ret);
 
 /* Inside a step: does somebody wait for the job to stop or to end? */
 bool q2_job_disturbed(struct q2_job *job);
 
-/* Inside a long step: is it time to end it, for the job's sake or for guests'? */
+/* STEP-IS-BOUNDED: in a long step: is it time to end it, for the job's sake or for guests'? */
 bool q2_job_awaited(struct q2_job *job);
 
 /* The same for a scan, which ends after a while in any case; @job: &struct q2_job. */

@@ -3,8 +3,8 @@
  * Stream: an overlay gets what shows through it.
  *
  * A range is copied while no guest changes its mapping, and only where the overlay has
- * nothing: what a guest has written, discarded or zeroed stays. When all of it has been
- * copied and is durable, the header names the new backing file, or none.
+ * nothing: what a guest has written, discarded or zeroed stays. BELOW-DURABLE-FIRST: when all of
+ * it has been copied and is durable, the header names the new backing file, or none.
  */
 #include "env.h"
 #include "job/job.h"
@@ -49,7 +49,7 @@ int q2_stream_start(struct q2_job *job, bool suspended, struct q2_err *err)
 	return 0;
 }
 
-/* One step into the top, where guests write: they wait for it. */
+/* One step into the top, where guests write: ONE-CHANGER: they wait for it. */
 static int step(struct q2_job *job, struct q2_merge *m, u64 pos, u64 *done)
 {
 	struct q2_disk *disk = job->disk;
@@ -77,7 +77,10 @@ static int follow_hint(struct q2_job *job, struct q2_merge *m, const struct q2_h
 	return ret;
 }
 
-/* The clusters where guests have been, now rather than later; no longer than a step may take. */
+/*
+ * The clusters where guests have been, now rather than later; no longer than a step may take
+ * (STEP-IS-BOUNDED).
+ */
 static int follow_guests(struct q2_job *job, struct q2_merge *m)
 {
 	struct q2_hint hint;

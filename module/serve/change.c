@@ -3,8 +3,9 @@
  * Requests that change what the image maps.
  *
  * Lock order: a guest range (range.h) -> the image's locks (image/internal.h).
- * A request gives its in-flight token back before it is queued here: a commit
- * waits until all tokens of its time are back, and these requests commit.
+ * TOKEN-WAITS-FOR-NOTHING: a request gives its in-flight token back before it is
+ * queued here: a commit waits until all tokens of its time are back, and these
+ * requests commit.
  */
 #include "env.h"
 #include "serve/change.h"
@@ -34,8 +35,8 @@ static void begin(struct change *c, struct work_struct *work)
 }
 
 /*
- * Nobody else changes these guest bytes until unlock(). Return: 0; -EIO: nothing may be
- * written any more.
+ * ONE-CHANGER: nobody else changes these guest bytes until unlock(). Return: 0; -EIO: nothing may
+ * be written any more (ERROR-STAYS).
  */
 static int lock(struct change *c, u64 guest, u64 len)
 {
@@ -77,7 +78,7 @@ static void unlock(struct change *c)
 	q2_range_unlock(&c->disk->ranges, &c->range);
 }
 
-/* The request ends, or waits for room. Nothing is held. */
+/* The request ends, or waits for room. PARKED-HOLDS-NOTHING: nothing is held. */
 static void end(struct change *c, int error)
 {
 	struct q2_op *op = c->op;
@@ -88,6 +89,7 @@ static void end(struct change *c, int error)
 	/* There is no memory and others have the reserves: what is dirty holds some. */
 	if (error == -ENOMEM)
 		q2_disk_flush(disk);
+	/* FLUSH-COVERS: a durable write covers what a flush does. */
 	if (!error && op->fua)
 		error = q2_disk_flush(disk);
 	memalloc_noio_restore(c->noio);
@@ -137,6 +139,7 @@ static void put_room(struct q2_disk *disk, void *buf)
 /*
  * Put together what must lie from w->fill_start to w->fill_end: what the device
  * reads there now, with the new bytes over it; and write it in one go.
+ * DATA-BEFORE-LINK: the range is held from before the read until after the link.
  */
 static int write_filled(struct change *c, const struct q2_write *w, bool zeroes)
 {
@@ -145,6 +148,7 @@ static int write_filled(struct change *c, const struct q2_write *w, bool zeroes)
 	void *buf = get_room(disk, len);
 	int token, ret = 0;
 
+	/* TOKEN-FIRST: for as long as it is read. */
 	token = q2_disk_enter(disk);
 	if (head)
 		ret = q2_disk_read(disk, w->fill_start, buf, head);
@@ -164,7 +168,10 @@ static int write_filled(struct change *c, const struct q2_write *w, bool zeroes)
 	return ret;
 }
 
-/* Does what surrounds the new bytes read zeroes, and are these whole blocks of the host? */
+/*
+ * Does what surrounds the new bytes read zeroes, and are these whole blocks of the host?
+ * DATA-BEFORE-LINK: as in write_filled().
+ */
 static bool fill_is_zero(struct change *c, const struct q2_write *w)
 {
 	struct q2_disk *disk = c->disk;
@@ -211,9 +218,9 @@ static int write_bytes(struct change *c, const struct q2_write *w)
 }
 
 /*
- * The layer that the first bytes of a range are written to, by the rule of q2_chain_owner().
- * @len: cut to bytes with one answer. What the top has yet is written there, and merged when
- * its turn comes; the rest goes down: the merge need not come back.
+ * ONE-OWNER: the layer that the first bytes of a range are written to, by the rule of
+ * q2_chain_owner(). @len: cut to bytes with one answer. What the top has yet is written there,
+ * and merged when its turn comes; the rest goes down: the merge need not come back.
  */
 static int choose(struct change *c, u64 guest, u64 *len)
 {
@@ -283,7 +290,7 @@ static int write_step(struct change *c, u64 guest, u64 len, bool zeroes, u64 *do
 	if (ret)
 		return ret;
 	ret = zeroes ? write_filled(c, &w, true) : write_bytes(c, &w);
-	/* The bytes are on the host before any lookup, or the map, can find them there. */
+	/* DATA-BEFORE-LINK: on the host before any lookup, or the map, can find them there. */
 	q2_write_end(img, &w, !ret);
 	if (!ret)
 		*done = w.len;
@@ -344,7 +351,7 @@ static void change_write(struct work_struct *work)
 
 /*
  * Zeroes that have to be written as data are written in parts, which begin and end at multiples
- * of this: between two, others get their turn. It is a multiple of every cluster size.
+ * of this: FAIR-RANGES: between two, others get their turn. It is a multiple of every cluster size.
  */
 #define PART (16ULL << 20)
 
@@ -507,7 +514,7 @@ void q2_change_begin(struct q2_op *op, enum q2_change what, struct workqueue_str
 	op->deadline = 0;
 	op->starved = false;
 	op->send_back = false;
-	/* Not while it may wait for a commit, which waits for the tokens. */
+	/* TOKEN-WAITS-FOR-NOTHING: it may wait for a commit, which waits for the tokens. */
 	q2_op_leave(op);
 	INIT_WORK(&op->work, serve[what]);
 	queue_work(wq, &op->work);

@@ -63,7 +63,7 @@ static void put_layers(struct q2_disk *disk)
 	}
 }
 
-/* Clusters freed before may be used again once the requests of that time have ended. */
+/* NO-REUSE: clusters freed before may be used again once the requests of that time have ended. */
 static void quiesce(void *arg)
 {
 	struct q2_shared *s = arg;
@@ -74,7 +74,7 @@ static void quiesce(void *arg)
 		synchronize_srcu_expedited(&disk->in_flight);
 }
 
-/* Under the image's lock: see q2_image_hooks. Without a disk nobody has a map. */
+/* MAP-FOLLOWS: under the image's lock: see q2_image_hooks. Without a disk nobody has a map. */
 static void image_mapped(void *arg, u64 guest, u64 len, u64 host)
 {
 	struct q2_shared *s = arg;
@@ -98,6 +98,7 @@ static void image_mapped(void *arg, u64 guest, u64 len, u64 host)
 	q2_map_set_data(disk->map, start, past - start, s->layer, host - (guest - start));
 }
 
+/* MAP-FOLLOWS: the same. */
 static void image_forget(void *arg, u64 guest, u64 len)
 {
 	struct q2_shared *s = arg;
@@ -144,11 +145,12 @@ int q2_disk_flush(struct q2_disk *disk)
 	int ret = 0, top;
 
 	down_read(&disk->layers_lock);
-	/* A write that has ended may lie in either. */
+	/* FLUSH-COVERS: a write that has ended may lie in either. */
 	if (disk->dest)
 		ret = q2_shared_flush(disk->dest);
 	top = q2_shared_flush(disk->top);
 	up_read(&disk->layers_lock);
+	/* ERROR-STAYS: also for who did not make the one that failed. */
 	ret = ret ? ret : top;
 	if (ret)
 		q2_disk_fail(disk, "a flush failed");
@@ -264,7 +266,7 @@ static void give_up_old(struct q2_disk *disk)
 		if (!s || (disk->writable && s == disk->top) || s->owner != disk->owner ||
 		    s->disk == disk)
 			continue;
-		/* Guests wrote there, and have not been told that it may be lost. */
+		/* ERROR-STAYS: guests wrote there, and have not been told that it may be lost. */
 		if (q2_shared_make_readonly(s))
 			q2_disk_fail(disk, "a flush of the old top failed");
 	}
@@ -283,7 +285,7 @@ void q2_disk_resume(struct q2_disk *disk)
 		return;
 	disk->top->layer = disk->chain->top;
 	WRITE_ONCE(disk->top->disk, disk);
-	/* While nobody used it, or under another table. */
+	/* ERROR-STAYS: while nobody used it, or under another table. */
 	if (q2_shared_failed(disk->top))
 		q2_disk_fail(disk, "the image could not be written");
 	q2_disk_look_for_room(disk);
@@ -294,7 +296,7 @@ void q2_disk_postsuspend(struct q2_disk *disk)
 	if (!disk->writable)
 		return;
 	cancel_delayed_work_sync(&disk->commit_work);
-	/* A failure is kept for the flushes to come: see q2_disk_fail(). */
+	/* ERROR-STAYS: a failure is kept for the flushes to come: see q2_disk_fail(). */
 	q2_disk_flush(disk);
 }
 
@@ -333,6 +335,7 @@ static int open_layers(struct q2_disk *disk, const struct q2_disk_params *params
 			disk->mem_align = max(disk->mem_align, q2_host_mem_align(s->host));
 		}
 		ret = check_backing(disk, i, err);
+		/* BUSY-FIRST: it is open by now, and who marks it looks afterwards. */
 		if (!ret && s->owner == params->owner && READ_ONCE(s->busy))
 			ret = q2_err_set(err, EBUSY,
 					 "%s: a job is changing the chain; cancel it, or wait",

@@ -68,9 +68,9 @@ struct q2_counters {
  * @layers_lock: held for writing while layers go and @top and @dest change, for reading by
  *               who uses @top or @dest without holding a range, over I/O
  * @look_lock: held while layers go and @top and @dest change, and by who looks at them
- *             and must not wait for I/O: status
+ *             and must not wait for I/O: status (STATUS-NEVER-WAITS)
  * @dest: the open image of chain->dest, or NULL. Guests may have written there as long as
- *        it is set, which is until that is durable: a flush covers it
+ *        it is set, which is until that is durable: a flush covers it (FLUSH-COVERS)
  * @gone: called when a layer leaves the chain, by its number; may block
  * @hints: where guests are, for a job that wants to know
  * @owner: the mapped device
@@ -84,6 +84,7 @@ struct q2_counters {
  * @room_looked: when that was, in jiffies
  * @is_low: @room_left is below @low_water
  * @failed: why nothing is written any more, or NULL; stays until the disk is closed
+ *          (ERROR-STAYS)
  * @room: changes that wait for room or memory
  * @io: of those who move bytes (serve/io.h)
  */
@@ -199,7 +200,7 @@ void q2_disk_postsuspend(struct q2_disk *disk);
 
 /*
  * Make every write that has ended durable; concurrent calls join. Blocks; not to be
- * called by who holds a token.
+ * called by who holds a token (TOKEN-WAITS-FOR-NOTHING).
  *
  * Return: 0 or -errno. Once a flush has failed, or a write that it covers may be lost for
  * another reason, every later one fails, whoever made the first: q2_disk_failed().
@@ -207,8 +208,8 @@ void q2_disk_postsuspend(struct q2_disk *disk);
 int q2_disk_flush(struct q2_disk *disk);
 
 /*
- * Something that guests have written may be lost, or metadata cannot be written: nothing
- * is written from now on, and flushes fail. @what: why; text that stays. Any context.
+ * ERROR-STAYS: something that guests have written may be lost, or metadata cannot be written:
+ * nothing is written from now on, and flushes fail. @what: why; text that stays. Any context.
  */
 void q2_disk_fail(struct q2_disk *disk, const char *what);
 
@@ -224,7 +225,7 @@ static inline bool q2_disk_failed(const struct q2_disk *disk)
  */
 void q2_disk_look_for_room(struct q2_disk *disk);
 
-/* See @in_flight of &struct q2_disk. Any context; may end in another than it began. */
+/* TOKEN-FIRST: see @in_flight of &struct q2_disk. Any context; may end in another than it began. */
 static inline int q2_disk_enter(struct q2_disk *disk)
 {
 	int token = __srcu_read_lock(&disk->in_flight);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where the bytes of a device lie, and what they are. The caller holds a token (serve/disk.h). */
+/*
+ * Where the bytes of a device lie, and what they are. TOKEN-FIRST: the caller holds a token
+ * (serve/disk.h).
+ */
 #ifndef Q2_SERVE_FIND_H
 #define Q2_SERVE_FIND_H
 

@@ -4,13 +4,16 @@
 #include "serve/io.h"
 #include "serve/layers.h"
 
-/* Nobody changes a mapping, from here until the range is given back. */
+/* ONE-CHANGER: nobody changes a mapping, from here until the range is given back. */
 static void lock_all(struct q2_disk *disk, struct q2_range *range)
 {
 	q2_range_lock(&disk->ranges, range, 0, U64_MAX);
 }
 
-/* Requests that may have found the old state have ended. */
+/*
+ * TOKEN-FIRST: lookups have stopped finding the old state, but for the map; when it has, too,
+ * requests that may have found it end.
+ */
 static void wait_for_requests(struct q2_disk *disk)
 {
 	q2_map_forget_all(disk->map);
@@ -48,7 +51,7 @@ int q2_layers_begin_dest(struct q2_disk *disk, unsigned int layer, struct q2_err
 	ret = q2_layers_make_writable(disk, layer, err);
 	if (ret)
 		return ret;
-	/* Writes on their way go to the top yet, where it has nothing. */
+	/* ONE-OWNER: writes on their way go to the top yet, where it has nothing. */
 	lock_all(disk, &all);
 	down_write(&disk->layers_lock);
 	mutex_lock(&disk->look_lock);
@@ -56,7 +59,7 @@ int q2_layers_begin_dest(struct q2_disk *disk, unsigned int layer, struct q2_err
 	WRITE_ONCE(disk->chain->dest, layer);
 	mutex_unlock(&disk->look_lock);
 	up_write(&disk->layers_lock);
-	/* What the map knows of that layer is that it may not be written. */
+	/* MAP-FOLLOWS: what the map knows of that layer is that it may not be written. */
 	q2_map_forget_all(disk->map);
 	q2_range_unlock(&disk->ranges, &all);
 	return 0;
@@ -71,12 +74,12 @@ int q2_layers_end_dest(struct q2_disk *disk)
 
 	lock_all(disk, &all);
 	WRITE_ONCE(disk->chain->dest, Q2_NO_LAYER);
-	/* Writes in place that are under way must be in the file when it is complete. */
+	/* Writes in place under way must be in the file when it is complete (TOKEN-FIRST). */
 	wait_for_requests(disk);
 	q2_range_unlock(&disk->ranges, &all);
 	/*
-	 * Guests write to the top again. What they wrote below is not durable yet, so a flush
-	 * covers both until it is (disk->dest): else it would be acknowledged too early.
+	 * FLUSH-COVERS: guests write to the top again. What they wrote below is not durable yet,
+	 * so a flush covers both until it is (disk->dest): else it would be acknowledged too early.
 	 */
 	ret = q2_shared_flush(dest);
 	down_write(&disk->layers_lock);
@@ -94,7 +97,8 @@ int q2_layers_end_dest(struct q2_disk *disk)
 /*
  * Close layers that are gone, and that no request uses any more. Hooks of an image that is
  * being closed find no disk, and who looks at the layers finds none of these. Without
- * layers_lock: closing may take long, and a flush shall not wait for it.
+ * layers_lock: closing may take long, and a flush shall not wait for it. STATUS-NEVER-WAITS:
+ * look_lock is given back before each is closed.
  */
 static void put_layers(struct q2_disk *disk, unsigned int first, unsigned int last)
 {
@@ -125,6 +129,7 @@ static void mark_gone(struct q2_disk *disk, unsigned int first, unsigned int las
 
 void q2_layers_drop(struct q2_disk *disk, unsigned int first, unsigned int last)
 {
+	/* TOKEN-FIRST: not found any more, then waited for, then closed. */
 	mark_gone(disk, first, last);
 	wait_for_requests(disk);
 	put_layers(disk, first, last);
@@ -138,6 +143,7 @@ void q2_layers_pivot(struct q2_disk *disk)
 	lock_all(disk, &all);
 	down_write(&disk->layers_lock);
 	mutex_lock(&disk->look_lock);
+	/* FLUSH-COVERS: at once, for who flushes. ONE-OWNER: under the range, for who writes. */
 	disk->top = disk->dest;
 	disk->dest = NULL;
 	WRITE_ONCE(disk->chain->top, disk->chain->dest);
@@ -154,6 +160,7 @@ void q2_layers_freeze(struct q2_disk *disk, u64 start, u64 end)
 {
 	struct q2_chain *chain = disk->chain;
 
+	/* TOKEN-FIRST: no lookup says "in place" any more; then those that did have ended. */
 	WRITE_ONCE(chain->frozen, start);
 	WRITE_ONCE(chain->frozen_end, end);
 	q2_map_forget(disk->map, start, end - start);

@@ -4,9 +4,9 @@
  * place of the top.
  *
  * Layers keep their numbers. A request that found one in the map holds a token
- * (q2_disk_enter()) as long as it uses it; whoever takes a layer out marks it, makes the
- * map forget, and waits for the tokens of that time. Requests that change mappings
- * hold guest ranges instead, and whoever moves the top holds all of these.
+ * (q2_disk_enter()) as long as it uses it; TOKEN-FIRST: whoever takes a layer out marks it,
+ * makes the map forget, and waits for the tokens of that time. Requests that change mappings
+ * hold guest ranges instead, and whoever moves the top holds all of these (ONE-CHANGER).
  */
 #ifndef Q2_SERVE_LAYERS_H
 #define Q2_SERVE_LAYERS_H
@@ -47,8 +47,8 @@ int q2_layers_make_writable(struct q2_disk *disk, unsigned int layer, struct q2_
 int q2_layers_make_readonly(struct q2_disk *disk, unsigned int layer);
 
 /*
- * Nothing is written in place in [start, end) from now on, and what was being written
- * there has ended. Who calls holds the guest ranges that matter, and calls
+ * ONE-OWNER: nothing is written in place in [start, end) from now on, and what was being
+ * written there has ended. Who calls holds the guest ranges that matter, and calls
  * q2_layers_thaw() before another time. Blocks.
  */
 void q2_layers_freeze(struct q2_disk *disk, u64 start, u64 end);

@@ -37,13 +37,16 @@ struct q2_op {
 	struct list_head parked;
 };
 
-/* Take a token before anything is looked up: see @in_flight of &struct q2_disk. Any context. */
+/*
+ * TOKEN-FIRST: take a token before anything is looked up: see @in_flight of &struct q2_disk. A
+ * device that is only read has none: nothing is taken away from it. Any context.
+ */
 static inline void q2_op_enter(struct q2_op *op)
 {
 	op->token = op->disk->writable ? q2_disk_enter(op->disk) : -1;
 }
 
-/* Give the token back, if there is one. Any context. */
+/* Give the token back, if there is one. TOKEN-FIRST: not before its I/O has ended. Any context. */
 static inline void q2_op_leave(struct q2_op *op)
 {
 	if (op->token >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Writing in place: where the map says that the bytes lie and may be overwritten, without a
- * guest range and without a worker. What keeps it right:
+ * guest range and without a worker. What keeps it right (TOKEN-FIRST, ONE-OWNER):
  *
  *	the writer's token	taken before the lookup and given back when the write has ended:
  *				whoever takes a cluster away, or freezes it, waits for it
@@ -13,7 +13,7 @@
 
 #include "serve/op.h"
 
-/* May a write that must be durable when it ends be written in place and no more? */
+/* FLUSH-COVERS: may a write that must be durable when it ends be written in place and no more? */
 static inline bool q2_durable_in_place(const struct q2_disk *disk, unsigned int layer)
 {
 	const struct q2_chain *chain = disk->chain;
@@ -35,7 +35,10 @@ static inline bool q2_durable_in_place(const struct q2_disk *disk, unsigned int 
 static inline bool q2_may_write_in_place(const struct q2_disk *disk, const struct q2_run *run,
 					 u32 len)
 {
-	/* The layer of a run that is not in place may be one that has gone. */
+	/*
+	 * The layer of a run that is not in place may be one that has gone. ERROR-STAYS: nothing is
+	 * written any more.
+	 */
 	return run->kind == Q2_MAP_DATA && run->in_place && run->len >= len &&
 	       !q2_disk_failed(disk);
 }

@@ -15,6 +15,7 @@ void q2_ranges_init(struct q2_ranges *ranges, u64 unit)
 	ranges->unit = unit;
 }
 
+/* ONE-CHANGER: no cluster is in two ranges. */
 static void make_multiple(struct q2_range *range, u64 unit)
 {
 	range->start = round_down(range->start, unit);
@@ -53,7 +54,7 @@ static bool tell_holders(struct q2_ranges *ranges, const struct q2_range *range)
 	return free;
 }
 
-/* Does @range come before all that wait and that it has a byte in common with? */
+/* FAIR-RANGES: does it come before all that wait and that it has a byte in common with? */
 static bool is_first(struct q2_ranges *ranges, const struct q2_range *range)
 {
 	const struct q2_range *other;
@@ -67,7 +68,10 @@ static bool is_first(struct q2_ranges *ranges, const struct q2_range *range)
 	return true;
 }
 
-/* What can be granted is, in the order of coming. A later one that waits makes a range wanted. */
+/*
+ * FAIR-RANGES: what can be granted is, in the order of coming. A later one that waits makes a
+ * range wanted.
+ */
 static void grant(struct q2_ranges *ranges)
 {
 	struct q2_range *range, *next;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Guest ranges that one request alone may change at a time.
+ * ONE-CHANGER: guest ranges that one request alone may change at a time.
  *
  * For requests that change mappings (allocation, discard, zero). Reads, and
  * writes in place, take none: what they may still be using is kept from reuse
  * by the disk's in-flight counter (disk.h).
  *
- * First come, first served: a range waits for every earlier one that it has a byte in
+ * FAIR-RANGES: first come, first served: a range waits for every earlier one that it has a byte in
  * common with, whether that is held or waits itself. So a large range is not passed by an
  * endless row of small ones, and each wait is as long as the ranges ahead are held. For the
  * same reason a task that holds a range must not ask for another one.

@@ -109,7 +109,7 @@ bool q2_room_park(struct q2_op *op, int error)
 		return false;
 	}
 	spin_lock(&room->lock);
-	/* Under the lock: q2_room_leave() finds every one that has been parked. */
+	/* SUSPEND-LOSES-NOTHING: under the lock: q2_room_leave() finds all that are parked. */
 	if (!room->leaving) {
 		list_add_tail(&op->parked, &room->parked);
 		parked = true;

@@ -2,15 +2,16 @@
 /*
  * Changes that wait for room, or for memory.
  *
- * A change that finds no room is parked: it holds neither a worker, nor a guest range, nor
- * memory, so that whatever frees room, a flush, and the end of a job never wait behind it.
- * Twice a second one of those that are parked is tried again from its beginning; when it
- * finds room all others are. One that has waited for the time of the table line fails.
+ * PARKED-HOLDS-NOTHING: a change that finds no room is parked: it holds neither a worker, nor
+ * a guest range, nor memory, so that whatever frees room, a flush, and the end of a job never
+ * wait behind it. Twice a second one of those that are parked is tried again from its
+ * beginning; when it finds room all others are. One that has waited for the time of the table
+ * line fails.
  *
- * A suspend waits for changes as it does for all requests, however long they may wait: the
- * file system on the device is frozen meanwhile, and its write-back must not be lost. Only a
- * suspend without flush does not (device-mapper's noflush): it sends them back, and
- * device-mapper maps them anew after the resume.
+ * SUSPEND-LOSES-NOTHING: a suspend waits for changes as it does for all requests, however long
+ * they may wait: the file system on the device is frozen meanwhile, and its write-back must not
+ * be lost. Only a suspend without flush does not (device-mapper's noflush): it sends them back,
+ * and device-mapper maps them anew after the resume.
  */
 #ifndef Q2_SERVE_ROOM_H
 #define Q2_SERVE_ROOM_H

@@ -148,7 +148,7 @@ struct q2_shared *q2_shared_get(const struct q2_share_params *params, struct q2_
 	return s;
 }
 
-/* Become the owner, if nobody is in the way. */
+/* Become the owner, if nobody is in the way. BUSY-FIRST: it is marked by now. */
 static int claim(struct q2_shared *s, void *owner, struct q2_err *err)
 {
 	int ret = 0;
@@ -210,7 +210,7 @@ static int flush_raw(struct q2_shared *s)
 
 	mutex_lock(&s->flushing);
 	if (s->flush_done < asked && !s->lost) {
-		/* Everyone who asks before this one begins is served by it. */
+		/* FLUSH-COVERS: everyone who asks before this one begins is served by it. */
 		covers = atomic64_read(&s->flush_asked);
 		ret = q2_file_flush(s->file);
 		if (ret)

@@ -32,7 +32,7 @@ enum q2_format {
  * @disk: of a written image: the disk that uses it now; serve/disk.c
  * @layer: its number in that disk's chain
  * @busy: a job of that disk writes it, or may take layers out of its chain: no new table
- *        takes this one
+ *        takes this one (BUSY-FIRST)
  * @lost: a raw file: a flush of it has failed, so that what was written before may be lost.
  *        (Of a qcow2 image its mode says so.)
  */
@@ -112,8 +112,8 @@ int q2_shared_make_readonly(struct q2_shared *shared);
  * Make what has been written durable, data and mapping. Calls that come while one runs
  * share the next. Blocks.
  *
- * The host tells of an error once and then forgets which pages it lost, so that its next
- * flush succeeds without them: after one that failed, all fail.
+ * ERROR-STAYS: the host tells of an error once and then forgets which pages it lost, so that
+ * its next flush succeeds without them: after one that failed, all fail.
  *
  * Return: 0 or -errno.
  */
@@ -122,7 +122,10 @@ int q2_shared_flush(struct q2_shared *shared);
 /* May something that was written be lost, or can nothing be written any more? Any context. */
 bool q2_shared_failed(const struct q2_shared *shared);
 
-/* Has nobody else it open, not even a table that is loaded and not live yet? */
+/*
+ * Has nobody else it open, not even a table that is loaded and not live yet? BUSY-FIRST: @busy is
+ * set before it is asked.
+ */
 bool q2_shared_is_sole(struct q2_shared *shared);
 
 /* Give it back; the last one closes. Blocks. */

@@ -56,6 +56,7 @@ static int do_commit(const struct q2_message *msg, unsigned int argc, char **arg
 	if (argc != 3 && argc != 5)
 		return q2_err_set(err, EINVAL,
 				  "use commit <top> <base> [<name> <format>] [rate:KIB]");
+	/* ONE-MESSAGE: before layers are looked up. */
 	ret = q2_job_ready(&msg->control->job, err);
 	if (ret)
 		return ret;
@@ -82,6 +83,7 @@ static int do_stream(const struct q2_message *msg, unsigned int argc, char **arg
 		return q2_err_set(
 			err, EINVAL,
 			"use stream <into> [<base> <name> <format>] [copy_on_read] [rate:KIB]");
+	/* ONE-MESSAGE: as above. */
 	ret = q2_job_ready(&msg->control->job, err);
 	if (ret)
 		return ret;

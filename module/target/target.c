@@ -233,7 +233,7 @@ static int map_write(struct q2_request *req, struct bio *bio)
 	return result_of(q2_request_write(req, &run));
 }
 
-/* What the request holds while it is under way. */
+/* What the request holds while it is under way. TOKEN-FIRST: its I/O has ended. */
 static void give_back(struct q2_request *req)
 {
 	q2_op_leave(&req->op);
@@ -259,6 +259,7 @@ static int q2_map(struct dm_target *ti, struct bio *bio)
 	req->op.guest = dm_target_offset(ti, bio->bi_iter.bi_sector) << SECTOR_SHIFT;
 	req->swap = 0;
 	req->op.token = -1;
+	/* TOKEN-WAITS-FOR-NOTHING: it may wait for its turn, and has no token yet. */
 	if ((bio->bi_opf & REQ_SWAP) && t->disk->io->has_bios) {
 		req->swap = q2_bios_swap_begin(bio->bi_iter.bi_size);
 		if (!req->swap) {
@@ -266,7 +267,7 @@ static int q2_map(struct dm_target *ti, struct bio *bio)
 			return DM_MAPIO_SUBMITTED;
 		}
 	}
-	/* Before anything is looked up: see q2_op_enter(). */
+	/* TOKEN-FIRST: before anything is looked up: see q2_op_enter(). */
 	q2_op_enter(&req->op);
 	if (bio_op(bio) == REQ_OP_READ)
 		return map_read(req, bio);
@@ -326,7 +327,7 @@ static void q2_postsuspend(struct dm_target *ti)
 	q2_control_postsuspend(&t->control);
 }
 
-/* What may be done with the device now. Under look_lock. */
+/* STATUS-NEVER-WAITS: what may be done with the device now. Under look_lock. */
 static const char *mode_of(const struct q2_disk *disk)
 {
 	if (!disk->writable)
@@ -379,6 +380,7 @@ static unsigned int print_info(struct q2_target *t, char *result, unsigned int m
 	const char *failed;
 
 	q2_map_stats(disk->map, &map);
+	/* STATUS-NEVER-WAITS: no other lock, and what follows takes leaf locks at most. */
 	mutex_lock(&disk->look_lock);
 	for (i = 0; i < disk->chain->nr_layers; i++) {
 		nr += !disk->chain->layers[i].gone;
@@ -447,6 +449,7 @@ static int q2_message(struct dm_target *ti, unsigned int argc, char **argv, char
 	struct q2_err err = {};
 	int ret;
 
+	/* ONE-MESSAGE: whatever it is. */
 	q2_control_begin(&t->control);
 	ret = q2_message_do(&msg, argc, argv, &err);
 	q2_control_end(&t->control);

@@ -161,7 +161,7 @@ static int copy(struct q2_merge *m, u64 pos, u64 end)
 	return ret;
 }
 
-/* The top goes down: durable below before it is gone above. */
+/* The top goes down. BELOW-DURABLE-FIRST: as job/commit.c. */
 static int empty_top(struct world *w, struct q2_merge *m)
 {
 	u64 pos, end;
@@ -187,7 +187,7 @@ static void drop_layers(struct world *w, const struct merge_op *op)
 		w->chain->layers[i].gone = op->base == Q2_NO_LAYER || i > op->base;
 }
 
-/* Copy, make it durable, name the new backing file. */
+/* BELOW-DURABLE-FIRST: copy, make it durable, then name the new backing file. */
 static int merge_and_name(struct world *w, const struct merge_op *op, struct q2_merge *m)
 {
 	const struct layer *base = op->base == Q2_NO_LAYER ? NULL : &w->set->layers[op->base];

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: while the top is merged, two writes meet in one subcluster that it lacks, in a cluster of which it has a part, and one of them is held by the device below: none is lost, neither by the end of the job nor by a detach before
+# rule: ONE-OWNER
 # needs: vm 6.12 (6.1 7.2)
 
 K=1024

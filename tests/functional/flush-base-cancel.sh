@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: while the top is merged into a base, guests write to the base. However the job ends, cancelled, failed or well, no flush and no durable write is answered before the base is durable: its device is suspended meanwhile. A power cut after the answer shows what was written
+# rule: FLUSH-COVERS
 # needs: vm 6.12 (6.1 7.2) timeout 120
 
 SIZE=16

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: when a file that guests have written cannot be flushed, at a job's end, at its cancellation or at a suspend, the next fsync says so though all is well again below, and every one after it: the device is failed_ro, and says why, until it is detached
+# rule: ERROR-STAYS
 # needs: vm 6.12 (6.1 7.2) timeout 600
 
 SECTORS=65536 # of what can break

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: two and twelve senders of messages at once, while jobs begin and end and the device is suspended and resumed: each gets an answer, none starts on layers that have left the chain, the disk shows the same and its images are clean; a resume lets nothing through before a snapshot or a resize that was begun has ended
+# rule: ONE-MESSAGE
 # needs: vm 6.12 (6.1 7.2) timeout 240
 
 RANDOM=${SEED:-1}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: while 128 writes wait for room, a flush, a read, a write in place, a discard and the end of a job do not wait behind them; the room that the discard frees lets the writes go on at once
+# rule: PARKED-HOLDS-NOTHING
 # needs: vm 6.12 (6.1 7.2) timeout 600
 
 SOON=15 # seconds, a fifth of the time that writes wait

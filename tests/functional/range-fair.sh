@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: beside 32 writers who always want new clusters, one who wants a large range has his turn after those who came before: a discard and a write of zeroes of 1 GiB, the begin and the end of a job, and a suspend that waits for it
+# rule: FAIR-RANGES
 # needs: vm 6.12 (6.1 7.2) timeout 180
 
 WRITERS=32

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: a cold read of several clusters, one of them behind a broken table entry or a broken compressed stream, fails with EIO wherever that one lies; nobody gets to see what was not read, by the page cache neither
+# rule: ERROR-STAYS
 # needs: vm 6.12 (6.1 7.2)
 
 C=65536

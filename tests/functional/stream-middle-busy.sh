@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: while a job runs, no table is taken that uses a layer which the job writes or whose header it is to change: what a stream fills, in the middle too, the base of a commit, the overlay that gets another backing file; nor does a job start on what a loaded table uses. When the job has ended the same table is taken, and what it writes is nobody else's
+# rule: BUSY-FIRST
 # needs: vm 6.12 (6.1 7.2) timeout 120
 
 SECTORS=$((8 << 11))

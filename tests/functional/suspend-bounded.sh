@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: a job that has to look through much before it finds something to do is suspended, cancelled and removed in the middle of that, and tells how far it is meanwhile: a commit of the top, one in the middle, a stream
+# rule: STEP-IS-BOUNDED
 # needs: vm 6.12 (6.1 7.2) timeout 120
 
 job_done() { status_of disk job_done; }

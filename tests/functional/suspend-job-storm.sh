@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: a device with a job on is suspended and resumed back to back, hundreds of times: each suspend returns, and the job does nothing until the resume; one that is cancelled meanwhile ends with the resume, one that is left alone ends well, and the device can be removed at any time
+# rule: ONE-PHASE
 # needs: vm 6.12 (6.1 7.2) timeout 180
 
 RANDOM=${SEED:-1}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: a suspend, or a snapshot, while writes wait for room waits with them and nothing fails; one with --noflush does not wait, and they wait on after the resume; when their time is over they fail and the suspend ends
+# rule: SUSPEND-LOSES-NOTHING
 # needs: vm 6.12 (6.1 7.2) timeout 600
 
 # tight [OPTION]: a disk with room for about 2 MiB, until the ballast goes

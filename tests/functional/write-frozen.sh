@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: the file system below is frozen under a load of writes and flushes: the device waits and says so little as a status, others are not stuck, and after the thaw all goes on and is right
+# rule: STATUS-NEVER-WAITS
 # needs: vm 6.12 (6.1 7.2) timeout 600
 
 # The other device lies on another file system than the one that is frozen.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # shows: writes, discards and zeroes that meet in one cluster while the first of them is held by the device below, and a read that is held while its cluster is freed and given away: none is lost, none shows another's bytes, the image is clean
+# rule: ONE-CHANGER, NO-REUSE
 # needs: vm 6.12 (6.1 7.2)
 
 K=1024

@@ -161,8 +161,7 @@ TEST(chain_with_a_broken_entry)
 	built_free(&top);
 }
 
-/* While the top is merged into @dest, each of its clusters has one owner, and the map goes by it.
- */
+/* ONE-OWNER: while the top is merged into @dest, and the map goes by it. */
 TEST(chain_owner_during_a_merge)
 {
 	struct mem_file *low = mem_file_create(90 << 10);

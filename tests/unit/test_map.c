@@ -458,7 +458,7 @@ static int changing_read(struct q2_file *file, u64 offset, void *buf, size_t len
 	return ret;
 }
 
-/* What a filler asked for before it was forgotten is not put into the map, few leaves or many. */
+/* MAP-FOLLOWS: what a filler asked for before it was forgotten, few leaves or many. */
 TEST(map_forget_beside_fill)
 {
 	static const struct q2_file_ops ops = {.read = changing_read};
@@ -512,7 +512,7 @@ TEST(map_set_data_where_it_is)
 	built_free(&b);
 }
 
-/* A change while a filler asks the chain: the old answer does not come back. */
+/* MAP-FOLLOWS: a change while a filler asks the chain: the old answer does not come back. */
 struct late {
 	struct q2_file file; /* the first: ops find the rest */
 	struct mem_file *mem;

@@ -56,7 +56,10 @@ static struct past {
 	unsigned int value[SECTORS];
 } at_snapshot, at_swap;
 
-/* Nothing fails but what the host has failed: no room, no memory, a suspend are waited for. */
+/*
+ * Nothing fails but what the host has failed: no room, no memory, a suspend are waited for
+ * (SUSPEND-LOSES-NOTHING).
+ */
 static void check_result(int ret)
 {
 	if (ret && !base->errors && !top->errors && !over->errors)
@@ -542,7 +545,7 @@ static void look_at_disk(bool after_cut)
 	close_disk();
 }
 
-/* Nothing of a job goes on while the device is suspended. */
+/* ONE-PHASE: nothing of a job goes on while the device is suspended. */
 static void always(void)
 {
 	if (dm.still && dm.live->job.phase == Q2_JOB_WORKING)
@@ -569,7 +572,7 @@ static void end(void)
 	wait_event(job->wait, !q2_job_running(job));
 	check_sectors(false);
 	failed = q2_disk_failed(dm.live->disk);
-	/* Nothing is to be lost without anybody having been told. */
+	/* ERROR-STAYS: nothing is to be lost without anybody having been told. */
 	do_flush();
 	dm_suspend(&dm, false);
 	failed |= q2_disk_failed(dm.live->disk);
