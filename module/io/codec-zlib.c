@@ -26,11 +26,11 @@ static int inflate_cluster(void *workspace, const void *src, size_t src_len, voi
 	int ret;
 
 	if (zlib_inflateInit2(&strm, WINDOW_BITS) != Z_OK)
-		return -EIO;
+		return -EUCLEAN;
 	ret = zlib_inflate(&strm, Z_FINISH);
 	/* QEMU takes "buffer error" too, once the cluster is full. */
 	if ((ret != Z_STREAM_END && ret != Z_BUF_ERROR) || strm.avail_out)
-		return -EIO;
+		return -EUCLEAN;
 	return 0;
 }
 

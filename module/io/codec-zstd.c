@@ -11,17 +11,17 @@ static int inflate_cluster(void *workspace, const void *src, size_t src_len, voi
 	zstd_dctx *dctx = zstd_init_dctx(workspace, zstd_dctx_workspace_bound());
 
 	if (!dctx)
-		return -EIO;
+		return -EUCLEAN;
 	/* What follows the frames is another cluster's: each frame's end is looked for. */
 	while (dst_len) {
 		size_t frame = zstd_find_frame_compressed_size(src, src_len);
 		size_t got;
 
 		if (zstd_is_error(frame))
-			return -EIO;
+			return -EUCLEAN;
 		got = zstd_decompress_dctx(dctx, dst, dst_len, src, frame);
 		if (zstd_is_error(got))
-			return -EIO;
+			return -EUCLEAN;
 		src += frame;
 		src_len -= frame;
 		dst += got;

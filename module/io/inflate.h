@@ -26,7 +26,7 @@ void q2_inflate_exit(void);
  * @to: what to fill; ends inside the cluster
  *
  * Blocks. Different clusters are inflated in parallel, one a CPU at most.
- * Return: 0, -EIO broken data, -ENOMEM, -errno of the file.
+ * Return: 0, -EUCLEAN broken data, -ENOMEM, -errno of the file.
  */
 int q2_inflate_read(struct q2_shared *shared, u64 host, u32 size, u32 skip, struct iov_iter *to);
 

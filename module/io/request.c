@@ -118,10 +118,12 @@ static void finish_read(struct q2_request *req, int error)
 		q2_request_finish(req, BLK_STS_OK);
 		return;
 	}
-	pr_err_ratelimited("dm-qcow2: %s: reading %s at %llu failed: error %d\n",
-			   req->op.disk->name, req->op.disk->shared[req->layer]->file->name,
-			   req->host, -error);
-	q2_request_finish(req, status_of(q2_room_sends_back(req->op.disk, error), error));
+	/* What is sent back has not failed. */
+	if (!req->op.send_back)
+		pr_err_ratelimited("dm-qcow2: %s: reading %s at %llu failed: error %d\n",
+				   req->op.disk->name, req->op.disk->shared[req->layer]->file->name,
+				   req->host, -error);
+	q2_request_finish(req, status_of(req->op.send_back, error));
 }
 
 /* A read without waiting has ended; any context. */
@@ -198,12 +200,13 @@ static void read_nowait(struct q2_request *req, struct q2_host *h)
 /*
  * A worker finds no memory: wait a while for some, as a read that fails might be
  * one of swapped memory. False when the device is being suspended without flush: the request
- * is sent back (q2_room_sends_back()).
+ * is sent back.
  */
-static bool wait_for_memory(const struct q2_disk *disk)
+static bool wait_for_memory(struct q2_op *op)
 {
 	schedule_timeout_uninterruptible(MEMORY_DELAY);
-	return !READ_ONCE(disk->room.leaving);
+	op->send_back = q2_room_leaving(&op->disk->room);
+	return !op->send_back;
 }
 
 /* Read what is left of the bio, waiting; bytes the file does not have are zeroes. */
@@ -225,7 +228,7 @@ static int read_waiting(struct q2_request *req, struct q2_host *h)
 			direct = false; /* through the page cache, then */
 			continue;
 		}
-		if (ret == -ENOMEM && wait_for_memory(req->op.disk))
+		if (ret == -ENOMEM && wait_for_memory(&req->op))
 			continue;
 		if (ret < 0)
 			return ret;
@@ -255,12 +258,14 @@ static void read_on_work(struct work_struct *work)
 static int read_bounced(struct q2_request *req, struct q2_host *h)
 {
 	u32 len = req->bio->bi_iter.bi_size;
-	void *buf = kvmalloc(len, GFP_NOIO);
 	struct iov_iter iter;
+	void *buf;
 	int ret;
 
-	if (!buf)
-		return -ENOMEM;
+	while (!(buf = kvmalloc(len, GFP_NOIO))) {
+		if (!wait_for_memory(&req->op))
+			return -ENOMEM;
+	}
 	ret = q2_file_read(&h->file, req->host, buf, len);
 	if (!ret) {
 		q2_request_iter(req, &iter);
@@ -306,13 +311,19 @@ static void start_compressed(struct q2_request *req, struct q2_shared *shared,
 	struct iov_iter iter;
 	int ret;
 
-	req->done = 0;
-	q2_request_iter(req, &iter);
-	ret = q2_inflate_read(shared, ext->host, ext->compressed_size, skip, &iter);
+	req->host = ext->host;
+	do {
+		req->done = 0;
+		q2_request_iter(req, &iter);
+		ret = q2_inflate_read(shared, ext->host, ext->compressed_size, skip, &iter);
+	} while (ret == -ENOMEM && wait_for_memory(&req->op));
 	q2_disk_count(req->op.disk, Q2_COUNT_COMPRESSED);
-	if (ret == -EIO)
+	if (ret == -EUCLEAN) {
 		q2_disk_corrupt(req->op.disk, req->layer, req->op.guest, "compressed data");
-	q2_request_finish(req, errno_to_blk_status(ret));
+		q2_request_finish(req, BLK_STS_IOERR);
+		return;
+	}
+	finish_read(req, ret);
 }
 
 static void start_zero(struct q2_request *req)
@@ -328,8 +339,7 @@ static void start_piece(struct q2_request *req, const struct q2_answer *answer)
 
 	req->layer = answer->layer;
 	if (answer->error) {
-		q2_request_finish(req, status_of(q2_room_sends_back(req->op.disk, answer->error),
-						 answer->error));
+		q2_request_finish(req, status_of(req->op.send_back, answer->error));
 		return;
 	}
 	switch (answer->ext.kind) {
@@ -355,6 +365,7 @@ static struct q2_request *add_part(struct q2_request *req, struct bio *bio)
 	part->bio = bio;
 	part->op.guest = req->op.guest;
 	part->done = 0;
+	part->op.send_back = false;
 	part->op.token = -1; /* TOKEN-FIRST: the whole request holds one */
 	return part;
 }
@@ -394,7 +405,7 @@ static void serve_work(struct work_struct *work)
 		u32 size = req->bio->bi_iter.bi_size;
 
 		q2_disk_find(req->op.disk, req->op.guest, size, &answer);
-		if (answer.error == -ENOMEM && wait_for_memory(req->op.disk))
+		if (answer.error == -ENOMEM && wait_for_memory(&req->op))
 			continue;
 		if (answer.ext.len >= size)
 			break;

@@ -268,7 +268,10 @@ int q2_job_checkpoint(struct q2_job *job, int ret)
 	}
 	stand_still(job);
 	cond_resched();
-	return is_over(job) ? -ECANCELED : 0;
+	if (is_over(job))
+		return -ECANCELED;
+	/* ERROR-STAYS: nothing is written any more, by jobs neither. */
+	return q2_disk_failed(job->disk) ? -EIO : 0;
 }
 
 int q2_job_copy(struct q2_job *job, struct q2_merge *m)

@@ -96,7 +96,6 @@ static void end(struct change *c, int error)
 	if (error && q2_room_park(op, error))
 		return;
 	/* What is sent back has not failed. */
-	op->send_back = q2_room_sends_back(disk, error);
 	if (error && !op->send_back)
 		pr_err_ratelimited(
 			"dm-qcow2: %s: changing %u bytes at guest offset %llu failed: error %d\n",

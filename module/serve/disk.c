@@ -272,6 +272,43 @@ static void give_up_old(struct q2_disk *disk)
 	}
 }
 
+static bool uses(const struct q2_disk *disk, const struct q2_shared *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < disk->chain->nr_layers; i++) {
+		if (READ_ONCE(disk->shared[i]) == s)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * ERROR-STAYS: what the table before could not make durable is lost for this one, too, if it
+ * shows any layer of it. One that only reads keeps that for the next one to come.
+ */
+static void inherit_failure(struct q2_disk *disk)
+{
+	const char *what = NULL;
+	struct q2_disk *old;
+	unsigned int i;
+
+	mutex_lock(&disks_lock);
+	list_for_each_entry(old, &disks, list) {
+		if (old == disk || old->owner != disk->owner || !READ_ONCE(old->failed))
+			continue;
+		for (i = 0; i < disk->chain->nr_layers; i++) {
+			if (disk->shared[i] && uses(old, disk->shared[i]))
+				what = READ_ONCE(old->failed);
+		}
+	}
+	mutex_unlock(&disks_lock);
+	if (what && disk->writable)
+		q2_disk_fail(disk, what);
+	else if (what)
+		WRITE_ONCE(disk->failed, what);
+}
+
 void q2_disk_resume(struct q2_disk *disk)
 {
 	struct q2_disk *old;
@@ -280,6 +317,7 @@ void q2_disk_resume(struct q2_disk *disk)
 	old = disk->writable ? find_old(disk) : NULL;
 	if (old)
 		take_map(disk, old);
+	inherit_failure(disk);
 	give_up_old(disk);
 	if (!disk->writable)
 		return;
@@ -395,17 +433,6 @@ static int prepare_writing(struct q2_disk *disk, const struct q2_disk_params *pa
 	if (ret)
 		return ret;
 	return q2_disk_fit_unit(disk, disk->top);
-}
-
-static bool uses(const struct q2_disk *disk, const struct q2_shared *s)
-{
-	unsigned int i;
-
-	for (i = 0; i < disk->chain->nr_layers; i++) {
-		if (disk->shared[i] == s)
-			return true;
-	}
-	return false;
 }
 
 /*

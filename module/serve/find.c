@@ -108,6 +108,10 @@ int q2_disk_read(struct q2_disk *disk, u64 guest, void *buf, u32 len)
 			ret = q2_io_expand(s, ext,
 					   q2_offset_into_cluster(q2_image_geometry(s->img), guest),
 					   buf, part);
+			if (ret == -EUCLEAN) {
+				q2_disk_corrupt(disk, answer.layer, guest, "compressed data");
+				ret = -EIO;
+			}
 		} else {
 			memset(buf, 0, part);
 		}

@@ -47,7 +47,7 @@ int q2_io_write_among(struct q2_op *op, u64 skip, u32 len, struct q2_shared *to,
 /* Copy bytes of a write to @buf. Return: 0 or -EIO. */
 int q2_io_copy(struct q2_op *op, u64 skip, void *buf, u32 len);
 
-/* Read @len bytes from @skip on of a compressed cluster. Blocks. Return: 0, -EIO broken, -errno. */
+/* Read @len bytes from @skip on of a compressed cluster. Blocks. Return: 0; -EUCLEAN; -errno. */
 int q2_io_expand(struct q2_shared *s, const struct q2_extent *ext, u32 skip, void *buf, u32 len);
 
 /*

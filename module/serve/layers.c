@@ -80,18 +80,20 @@ int q2_layers_end_dest(struct q2_disk *disk)
 	/*
 	 * FLUSH-COVERS: guests write to the top again. What they wrote below is not durable yet,
 	 * so a flush covers both until it is (disk->dest): else it would be acknowledged too early.
+	 * ERROR-STAYS: if it never will be, no flush may find the top alone before all fail.
 	 */
 	ret = q2_shared_flush(dest);
+	if (ret)
+		q2_disk_fail(disk, "a flush of the base failed");
 	down_write(&disk->layers_lock);
 	mutex_lock(&disk->look_lock);
 	disk->dest = NULL;
 	mutex_unlock(&disk->look_lock);
 	up_write(&disk->layers_lock);
 	last = q2_layers_make_readonly(disk, layer);
-	ret = ret ? ret : last;
-	if (ret)
+	if (last)
 		q2_disk_fail(disk, "a flush of the base failed");
-	return ret;
+	return ret ? ret : last;
 }
 
 /*

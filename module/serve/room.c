@@ -13,7 +13,6 @@ static void end(struct q2_op *op, int error)
 {
 	struct q2_disk *disk = op->disk;
 
-	op->send_back = q2_room_sends_back(disk, error);
 	if (!op->send_back)
 		pr_err_ratelimited("dm-qcow2: %s: no room for %u bytes at guest offset %llu\n",
 				   disk->name, op->len, op->guest);
@@ -34,6 +33,8 @@ static void look(struct work_struct *work)
 	spin_lock(&room->lock);
 	list_for_each_entry_safe(op, next, &room->parked, parked) {
 		if (room->leaving || (op->starved && time_after(jiffies, op->deadline))) {
+			/* Now: a suspend that a signal ends takes @leaving back. */
+			op->send_back = room->leaving;
 			list_move_tail(&op->parked, &over);
 		} else if (!op->starved || !tried) {
 			tried |= op->starved;
@@ -98,19 +99,22 @@ bool q2_room_park(struct q2_op *op, int error)
 {
 	struct q2_disk *disk = op->disk;
 	struct q2_room *room = &disk->room;
-	bool parked = false;
+	bool parked = false, in_time = true;
 
-	if (error == -ENOSPC) {
-		if (!disk->nospace_ms || time_after(jiffies, op->deadline))
-			return false;
-		if (!op->starved)
-			starve(op);
-	} else if (error != -ENOMEM) {
+	if (error != -ENOSPC && error != -ENOMEM)
 		return false;
+	if (error == -ENOSPC) {
+		in_time = disk->nospace_ms && !time_after(jiffies, op->deadline);
+		if (in_time && !op->starved)
+			starve(op);
 	}
 	spin_lock(&room->lock);
-	/* SUSPEND-LOSES-NOTHING: under the lock: q2_room_leave() finds all that are parked. */
-	if (!room->leaving) {
+	/*
+	 * SUSPEND-LOSES-NOTHING: under the lock: q2_room_leave() finds all that are parked, and
+	 * what is refused because of it is sent back, even if a signal ends the suspend just now.
+	 */
+	op->send_back = room->leaving;
+	if (!room->leaving && in_time) {
 		list_add_tail(&op->parked, &room->parked);
 		parked = true;
 		if (error == -ENOMEM)
@@ -144,11 +148,6 @@ void q2_room_done(struct q2_op *op, int error)
 			return;
 		queue_work(disk->change_wq, &other->work);
 	}
-}
-
-bool q2_room_sends_back(const struct q2_disk *disk, int error)
-{
-	return (error == -ENOSPC || error == -ENOMEM) && READ_ONCE(disk->room.leaving);
 }
 
 void q2_room_leave(struct q2_disk *disk)

@@ -45,8 +45,8 @@ void q2_room_exit(struct q2_disk *disk);
  * @op: it; holds nothing
  * @error: why it failed: -ENOSPC or -ENOMEM; anything else is never parked
  *
- * Blocks for a moment. Return: true: the request belongs to q2_room_look() now; false: it has
- * to end.
+ * Blocks for a moment. Return: true: it waits, and belongs to q2_room_look(); false: it has to
+ * end, as @send_back says.
  */
 bool q2_room_park(struct q2_op *op, int error);
 
@@ -60,10 +60,14 @@ bool q2_room_make(struct q2_op *op);
 void q2_room_done(struct q2_op *op, int error);
 
 /*
- * Is a request that fails with @error to be sent back instead? It is if it could have waited
- * had the disk not been suspended without flush. Any context.
+ * May nothing wait, because the disk is being suspended without flush? Who would have waited
+ * is sent back then (@send_back of &struct q2_op). Ask once: the answer may change at any time.
+ * Any context.
  */
-bool q2_room_sends_back(const struct q2_disk *disk, int error);
+static inline bool q2_room_leaving(const struct q2_room *room)
+{
+	return READ_ONCE(room->leaving);
+}
 
 /* From now on no change may wait, or it may again. */
 void q2_room_leave(struct q2_disk *disk);

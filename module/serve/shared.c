@@ -181,6 +181,12 @@ int q2_shared_make_writable(struct q2_shared *s, void *owner, const struct q2_im
 
 	if (s->owner == owner)
 		return 0;
+	/* ERROR-STAYS: each flush of it would fail, and the device that writes it with it. */
+	if (READ_ONCE(s->lost))
+		return q2_err_set(
+			err, EIO,
+			"%s: a flush of it has failed; detach each device that uses it before it is written again",
+			s->file->name);
 	ret = claim(s, owner, err);
 	if (ret)
 		return ret;

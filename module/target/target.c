@@ -259,6 +259,7 @@ static int q2_map(struct dm_target *ti, struct bio *bio)
 	req->op.guest = dm_target_offset(ti, bio->bi_iter.bi_sector) << SECTOR_SHIFT;
 	req->swap = 0;
 	req->op.token = -1;
+	req->op.send_back = false;
 	/* TOKEN-WAITS-FOR-NOTHING: it may wait for its turn, and has no token yet. */
 	if ((bio->bi_opf & REQ_SWAP) && t->disk->io->has_bios) {
 		req->swap = q2_bios_swap_begin(bio->bi_iter.bi_size);

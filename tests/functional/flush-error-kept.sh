@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# shows: when a file that guests have written cannot be flushed, at a job's end, at its cancellation or at a suspend, the next fsync says so though all is well again below, and every one after it: the device is failed_ro, and says why, until it is detached
+# shows: when a file that guests have written cannot be flushed, at a job's end, at its cancellation or at a suspend, the next fsync says so though all is well again below, and every one after it, under the same table or another: the device is failed_ro, and says why, until it is detached
 # rule: ERROR-STAYS
 # needs: vm 6.12 (6.1 7.2) timeout 600
 
@@ -39,7 +39,31 @@ kept() {
 	dmsetup resume disk
 	! flush 2>/dev/null || fail "$1: fsync after suspend and resume succeeds"
 	want "$1: mode after suspend and resume" failed_ro "$(status_of disk mode)"
+	same="$(dmsetup table disk)"
+	dmsetup load disk --table "$same"
+	dmsetup suspend disk
+	dmsetup resume disk
+	! flush 2>/dev/null || fail "$1: fsync after a reload succeeds"
+	want "$1: mode after a reload" failed_ro "$(status_of disk mode)"
+	reload_above "$same" "$1"
 	dd if=/dev/mapper/disk of=/dev/null bs=1M count=4 iflag=direct status=none || fail "$1: reading"
+}
+
+# reload_above TABLE WHAT: a table that only reads, and then one with a layer above
+reload_above() {
+	local above
+	read -ra above <<<"$1"
+	rm -f "$T/above"
+	qemu-img create -q -u -f qcow2 -b "${above[6]}" -F "${above[5]}" "$T/above" $((above[1] * 512))
+	dmsetup load disk --readonly --table "${1/ rw / ro }"
+	dmsetup suspend disk
+	dmsetup resume disk
+	dmsetup load disk --table "${above[*]:0:4} $((above[4] + 1)) qcow2 $T/above ${above[*]:5}"
+	dmsetup suspend disk
+	dmsetup resume disk
+	! flush 2>/dev/null || fail "$2: fsync with a layer above succeeds"
+	want "$2: mode with a layer above" failed_ro "$(status_of disk mode)"
+	! write_at 16 2>/dev/null || fail "$2: a write with a layer above"
 }
 
 # begin FORMAT: the base is what breaks; a job on it is busy for minutes with what the top has.

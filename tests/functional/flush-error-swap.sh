@@ -15,6 +15,9 @@ write_at() { dd if="$T/data" of=/dev/mapper/disk bs=64k count=4 seek="$1" oflag=
 
 fill "$T/data" 0 1M
 for format in raw qcow2; do
+	# The table that follows says what the one before said.
+	why=a_flush_failed
+	[ $format = raw ] || why=the_file_cannot_be_flushed
 	for swap in over same; do
 		echo "-- a top that is $format, and $swap"
 		pool lower $((SECTORS * 512))
@@ -29,10 +32,8 @@ for format in raw qcow2; do
 		qemu-img create -q -u -f qcow2 -b /dev/mapper/lower -F $format "$T/over" $((size * 512))
 		if [ $swap = over ]; then
 			dmsetup load disk --table "0 $size qcow2 rw 2 qcow2 $T/over $format /dev/mapper/lower"
-			why=a_flush_of_the_old_top_failed
 		else
 			dmsetup load disk --table "$(dmsetup table disk)"
-			why=the_image_could_not_be_written
 		fi
 		log_mark
 		set_lower "0 $SECTORS flakey $POOL ${good##* } 0 3600 1 error_writes"

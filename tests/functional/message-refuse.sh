@@ -106,6 +106,9 @@ exec 6>&-
 wait $keeper || true
 
 echo "-- a file that cannot be written, and one that is not the same any more"
+# Not open for writing, as it was found to be above.
+detach disk
+attach_rw disk "${chain[@]}"
 chattr +i "$base"
 no 'not permitted' 'base: cannot be opened for writing \(error 1\)' commit "$l1" "$base" base qcow2
 chattr -i "$base"
@@ -115,14 +118,15 @@ no 'Stale file handle' 'base: is another file by now' commit "$l1" "$base" base 
 mv "$base.old" "$base"
 
 echo "-- a job runs"
-dmsetup message disk 0 commit "$top" "$l1" rate:1
+# While the device is suspended it gets nowhere.
+dmsetup suspend disk
+dmsetup message disk 0 commit "$top" "$l1"
 no 'resource busy' 'a job is running; cancel it, or wait' commit "$top" "$l1"
 no 'resource busy' 'a job is running; cancel it, or wait' stream "$top"
-dmsetup suspend disk
 no 'resource busy' 'a job is running; cancel it, or wait' snapshot create tag 1 2
 no 'resource busy' 'a job is running; cancel it, or wait' resize 16384
-dmsetup resume disk
 dmsetup message disk 0 job cancel
+dmsetup resume disk
 for _ in $(seq 100); do
 	[ "$(status_of disk job_state)" = running ] || break
 	sleep 0.1

@@ -153,7 +153,7 @@ int guest_read(struct dm *dm, u64 guest, u8 *buf, u32 len)
 		ret = read_some(req.op.disk, guest + done, buf + done, &part);
 		/* A worker waits for memory, unless the device is suspended without flush. */
 		if (ret == -ENOMEM) {
-			req.op.send_back = q2_room_sends_back(req.op.disk, ret);
+			req.op.send_back = q2_room_leaving(&req.op.disk->room);
 			schedule_timeout_uninterruptible(1);
 			part = 0;
 			ret = 0;
