@@ -179,7 +179,8 @@ static void remember(struct past *past)
 	past->known = true;
 	for (i = 0; i < SECTORS && past->known; i++) {
 		past->known = !q2_disk_read(dm.live->disk, at[i], buf, sizeof(buf));
-		past->value[i] = sector_value(buf);
+		if (past->known)
+			past->value[i] = sector_value(buf);
 	}
 }
 
