@@ -44,7 +44,7 @@ check:
 check-debug:
 	tests/check --kernel debug 'functional/*'
 
-# What goes on for longer than check: the live history for hours, jobs, chains, fuzzing and stress.
+# What goes on for longer than check: the live history, jobs, chains, fuzzing, stress and the explorer, for hours.
 check-long:
 	tests/check-long
 
