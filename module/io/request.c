@@ -262,7 +262,7 @@ static int read_bounced(struct q2_request *req, struct q2_host *h)
 	void *buf;
 	int ret;
 
-	while (!(buf = kvmalloc(len, GFP_NOIO))) {
+	while (!(buf = kvmalloc(len, GFP_NOIO | __GFP_NOWARN))) {
 		if (!wait_for_memory(&req->op))
 			return -ENOMEM;
 	}
@@ -365,8 +365,8 @@ static struct q2_request *add_part(struct q2_request *req, struct bio *bio)
 	part->bio = bio;
 	part->op.guest = req->op.guest;
 	part->done = 0;
-	part->op.send_back = false;
-	part->op.token = -1; /* TOKEN-FIRST: the whole request holds one */
+	part->op.send_back = req->op.send_back; /* for a part that could not be looked up */
+	part->op.token = -1;			/* TOKEN-FIRST: the whole request holds one */
 	return part;
 }
 

@@ -277,7 +277,7 @@ static bool uses(const struct q2_disk *disk, const struct q2_shared *s)
 	unsigned int i;
 
 	for (i = 0; i < disk->chain->nr_layers; i++) {
-		if (READ_ONCE(disk->shared[i]) == s)
+		if (disk->shared[i] == s)
 			return true;
 	}
 	return false;
@@ -285,22 +285,19 @@ static bool uses(const struct q2_disk *disk, const struct q2_shared *s)
 
 /*
  * ERROR-STAYS: what the table before could not make durable is lost for this one, too, if it
- * shows any layer of it. One that only reads keeps that for the next one to come.
+ * shows the layer that guests wrote to. A base that a merge had begun to write remembers by
+ * itself: q2_shared_failed(). One that only reads keeps the failure for the next one to come.
  */
 static void inherit_failure(struct q2_disk *disk)
 {
 	const char *what = NULL;
 	struct q2_disk *old;
-	unsigned int i;
 
 	mutex_lock(&disks_lock);
 	list_for_each_entry(old, &disks, list) {
-		if (old == disk || old->owner != disk->owner || !READ_ONCE(old->failed))
-			continue;
-		for (i = 0; i < disk->chain->nr_layers; i++) {
-			if (disk->shared[i] && uses(old, disk->shared[i]))
-				what = READ_ONCE(old->failed);
-		}
+		if (old != disk && old->owner == disk->owner && READ_ONCE(old->failed) &&
+		    uses(disk, old->top))
+			what = READ_ONCE(old->failed);
 	}
 	mutex_unlock(&disks_lock);
 	if (what && disk->writable)

@@ -5,26 +5,14 @@
 
 C=65536
 events() { dmsetup info -c --noheadings -o events disk; }
-flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
-set_lower() {
-	dmsetup reload lower <<<"$1"
-	dmsetup suspend --noflush --nolockfs lower
-	dmsetup resume lower
-}
 # break_at SECTOR COUNT: neither read nor written
 break_at() {
 	local start=${good##* } sectors after=$(($1 + $2)) lines=''
 	read -r _ sectors _ <<<"$good"
 	(($1 == 0)) || lines="0 $1 linear $POOL $start"$'\n'
-	set_lower "$lines$1 $2 error"$'\n'"$after $((sectors - after)) linear $POOL $((start + after))"
+	set_lower <<<"$lines$1 $2 error"$'\n'"$after $((sectors - after)) linear $POOL $((start + after))"
 }
-mend() { set_lower "$good"; }
-wait_job() {
-	for _ in $(seq 300); do
-		case $(status_of disk job_state) in running | paused) sleep 0.1 ;; *) return 0 ;; esac
-	done
-	fail "the job does not end"
-}
+mend() { set_lower <<<"$good"; }
 # ends_with ERROR REGEX WORD...: the job of this message
 ends_with() {
 	local error=$1 regex=$2 before table verb=$3
@@ -78,12 +66,18 @@ qemu-img create -q -f qcow2 -b /dev/mapper/lower -F raw "$T/l1" 4M
 qemu-io -f qcow2 -c "write -q -s $T/data 0 1M" "$T/l1"
 qemu-img create -q -f qcow2 -b "$T/l1" -F qcow2 "$T/top" 4M
 attach_rw disk qcow2 "$T/top" qcow2 "$T/l1" raw /dev/mapper/lower
-set_lower "0 8192 flakey $POOL ${good##* } 0 3600 1 error_writes"
+no_writes 8192
 ends_with 5 '' commit "$T/l1" /dev/mapper/lower /dev/mapper/lower raw
 mend
 same_as disk "$T/model"
-detach disk
 # A flush of that file has failed: nothing of it is trusted before it is opened again.
+log_mark
+! dmsetup message disk 0 commit "$T/l1" /dev/mapper/lower /dev/mapper/lower raw 2>/dev/null || fail "it is started again"
+read_log
+matches 'mapper/lower: a flush of it has failed; detach each device that uses it before it is written again' "$LOG" ||
+	fail "the log: $LOG"
+want mode rw "$(status_of disk mode)"
+detach disk
 attach_rw disk qcow2 "$T/top" qcow2 "$T/l1" raw /dev/mapper/lower
 ends_well commit "$T/l1" /dev/mapper/lower /dev/mapper/lower raw
 same_as disk "$T/model"
