@@ -3,13 +3,6 @@
 # shows: metadata that nobody flushes are written after some seconds: if that fails, without any request of a guest, an event, the status and the log say so, the next flush fails and nothing more is written; if it fails when the device is detached, the log says so. What is on the disk is the state before, or leaks
 # needs: vm 6.12 (6.1 7.2) timeout 120
 
-flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
-write_at() { dd if="$T/data" of=/dev/mapper/disk bs=64k count=4 seek="$1" oflag=direct conv=notrunc status=none; }
-set_lower() {
-	dmsetup reload lower
-	dmsetup suspend --noflush --nolockfs lower
-	dmsetup resume lower
-}
 # break_at SECTOR COUNT: neither read nor written; flushes succeed
 break_at() {
 	local start=${good##* } sectors after=$(($1 + $2))

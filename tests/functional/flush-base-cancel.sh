@@ -18,7 +18,6 @@ on_disk() {
 	shift 2
 	dd if="$file" of=/dev/mapper/disk bs=64k seek=$((mib * 16)) conv=notrunc status=none "$@"
 }
-flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
 rewrite() { on_disk "$T/durable" 12 oflag=direct,dsync; }
 
 # begin END: 2 MiB in the top, far apart, a commit that has merged the first one and waits for its turn, and a guest's write

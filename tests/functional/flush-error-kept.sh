@@ -6,23 +6,6 @@
 
 SECTORS=65536 # of what can break
 
-flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
-set_lower() {
-	dmsetup load lower --table "$1"
-	# suspends before that, in this way
-	dmsetup resume --noflush --nolockfs lower
-}
-# from now on nothing can be written there, nor flushed
-break_lower() { set_lower "0 $SECTORS flakey $POOL ${good##* } 0 3600 1 error_writes"; }
-mend_lower() { set_lower "$good"; }
-wait_job() {
-	for _ in $(seq 300); do
-		case $(status_of disk job_state) in running | paused) sleep 0.1 ;; *) return 0 ;; esac
-	done
-	fail "the job does not end"
-}
-write_at() { dd if="$T/data" of=/dev/mapper/disk bs=64k count=4 seek="$1" oflag=direct conv=notrunc status=none; }
-
 # kept WHAT: nothing is called durable any more.
 kept() {
 	local n
@@ -105,13 +88,13 @@ for format in raw qcow2; do
 	for moment in cancel end suspend; do
 		echo "-- a base that is $format, $moment"
 		begin $format
-		break_lower
+		no_writes $SECTORS
 		case $moment in
 		cancel) dmsetup message disk 0 job cancel; wait_job ;;
 		end) dmsetup message disk 0 job rate 0; wait_job ;;
 		suspend) dmsetup suspend --nolockfs disk || echo "suspend: status $?" ;;
 		esac
-		mend_lower
+		set_lower <<<"$good"
 		[ $moment != suspend ] || dmsetup resume disk
 		echo "job: $(status_of disk job_state)"
 		kept "$moment, $format"
@@ -129,9 +112,9 @@ for format in raw qcow2; do
 	write_at 320
 	flush
 	write_at 320
-	break_lower
+	no_writes $SECTORS
 	dmsetup suspend --nolockfs disk || echo "suspend: status $?"
-	mend_lower
+	set_lower <<<"$good"
 	dmsetup resume disk
 	kept "suspend, a top that is $format"
 	detach disk

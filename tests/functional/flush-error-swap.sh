@@ -5,14 +5,6 @@
 
 SECTORS=65536 # of what can break
 
-flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
-set_lower() {
-	dmsetup load lower --table "$1"
-	# suspends before that, in this way
-	dmsetup resume --noflush --nolockfs lower
-}
-write_at() { dd if="$T/data" of=/dev/mapper/disk bs=64k count=4 seek="$1" oflag=direct conv=notrunc status=none; }
-
 fill "$T/data" 0 1M
 for format in raw qcow2; do
 	# The table that follows says what the one before said.
@@ -36,9 +28,9 @@ for format in raw qcow2; do
 			dmsetup load disk --table "$(dmsetup table disk)"
 		fi
 		log_mark
-		set_lower "0 $SECTORS flakey $POOL ${good##* } 0 3600 1 error_writes"
+		no_writes $SECTORS
 		dmsetup suspend --nolockfs disk || echo "suspend: status $?"
-		set_lower "$good"
+		set_lower <<<"$good"
 		dmsetup resume disk
 		want mode failed_ro "$(status_of disk mode)"
 		want why $why "$(status_of disk why)"

@@ -4,7 +4,6 @@
 # needs: vm 6.12 (6.1 7.2) timeout 180
 
 events() { dmsetup info -c --noheadings -o events disk; }
-flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
 # becomes STATE...: the job gets to one of these
 becomes() {
 	for _ in $(seq 300); do
@@ -54,13 +53,7 @@ finished() {
 	rm -f "$T/small/base" "$T/small/ballast" "$T/top" "$T/raw"
 }
 
-truncate -s 32M "$T/disk.img"
-loop=$(losetup -f --show "$T/disk.img")
-mkfs.ext4 -q -F -m 0 "$loop"
-mkdir -p "$T/small"
-mount "$loop" "$T/small"
-# Who waits goes on then, whatever the end.
-trap 'rm -f "$T/small/ballast"' EXIT
+small_host
 fill "$T/data" 0 8M
 
 echo "-- room comes"

@@ -47,13 +47,7 @@ ends() {
 	while [ "$(status_of disk job_state)" != cancelled ]; do sleep 0.1; done
 }
 
-truncate -s 32M "$T/disk.img"
-loop=$(losetup -f --show "$T/disk.img")
-mkfs.ext4 -q -F -m 0 "$loop"
-mkdir -p "$T/small"
-mount "$loop" "$T/small"
-# Who waits goes on then, whatever the end.
-trap 'rm -f "$T/small/ballast"' EXIT
+small_host
 
 echo "-- a disk alone"
 fill "$T/data" 0 10M

@@ -4,11 +4,6 @@
 # needs: vm 6.12 (6.1 7.2)
 
 C=65536
-set_lower() {
-	dmsetup reload lower
-	dmsetup suspend --noflush --nolockfs lower
-	dmsetup resume lower
-}
 read_at() { dd if=/dev/mapper/disk of="$T/got" bs=$C skip="$1" count=1 iflag=direct status=none 2>"$T/said"; }
 # patch: the first sectors of cluster 8
 patch() { dd if="$T/new" of=/dev/mapper/disk bs=4k count=1 seek=$((8 * 16)) oflag=direct conv=notrunc status=none 2>"$T/said"; }

@@ -3,13 +3,6 @@
 # shows: a snapshot or a new size that finds no room is refused, and the device goes on; one whose tables cannot be written, or whose old ones cannot be read, fails: the image stays what it was, and the device stops writing in the first case alone, with an event, a status and a sentence
 # needs: vm 6.12 (6.1 7.2) timeout 120
 
-flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
-write_at() { dd if="$T/data" of=/dev/mapper/disk bs=64k count=4 seek="$1" oflag=direct conv=notrunc status=none; }
-set_lower() {
-	dmsetup reload lower
-	dmsetup suspend --noflush --nolockfs lower
-	dmsetup resume lower
-}
 # lower BYTES OPTIONS SIZE: an image on a block device
 lower() {
 	pool lower "$1"

@@ -4,7 +4,6 @@
 # needs: vm 6.12 (6.1 7.2) timeout 120
 
 C=65536
-flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
 # put CLUSTER: new bytes for it
 put() { dd if="$T/new" of=/dev/mapper/disk bs=$C count=1 seek="$1" oflag=direct conv=notrunc status=none; }
 forget() { blkdiscard -o $(($1 * C)) -l $C /dev/mapper/disk; }

@@ -138,7 +138,6 @@ end
 # A read finds its cluster and is held below. The cluster is freed meanwhile, that is made durable, and another one is
 # written, which gets the place: it has to wait for the read.
 echo "-- a read of a cluster that goes"
-flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
 # host_of CLUSTER: where it lies; of the first L2 table
 host_of() {
 	local l2

@@ -97,6 +97,42 @@ to_block() {
 	blockdev --flushbufs "$2"
 }
 
+# -- the device "disk", and what lies below it -----------------------------------------------------
+
+flush() { dd of=/dev/mapper/disk count=0 conv=fsync,notrunc status=none; }
+
+# write_at N: the first 256 KiB of $T/data, 64 KiB times N from the beginning
+write_at() { dd if="$T/data" of=/dev/mapper/disk bs=64k count=4 seek="$1" oflag=direct conv=notrunc status=none; }
+
+# wait_job: until it is over, however it ends
+wait_job() {
+	for _ in $(seq 300); do
+		case $(status_of disk job_state) in running | paused) sleep 0.1 ;; *) return 0 ;; esac
+	done
+	fail "the job does not end"
+}
+
+# set_lower: the table of the device "lower" is the one of stdin now; nothing is flushed before.
+set_lower() {
+	dmsetup load lower
+	# suspends before that, in this way
+	dmsetup resume --noflush --nolockfs lower
+}
+
+# no_writes SECTORS: from now on "lower", a piece of the pool with the table $good, can be read, but not written or flushed.
+no_writes() { set_lower <<<"0 $1 flakey $POOL ${good##* } 0 3600 1 error_writes"; }
+
+# small_host: a file system of 32 MiB on $T/small; what fills it is to be called ballast. Sets loop, its device.
+small_host() {
+	truncate -s 32M "$T/disk.img"
+	loop=$(losetup -f --show "$T/disk.img")
+	mkfs.ext4 -q -F -m 0 "$loop"
+	mkdir -p "$T/small"
+	mount "$loop" "$T/small"
+	# Who waits goes on then, whatever the end.
+	trap 'rm -f "$T/small/ballast"' EXIT
+}
+
 # -- table lines ----------------------------------------------------------------------------------
 
 # set_word PATH: sets WORD, as it is written in a table line: white space (0xa0 too), controls, \, % and # (dmsetup's
